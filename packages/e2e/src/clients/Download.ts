@@ -49,7 +49,7 @@ const decodeProblem = Schema.decodeUnknownEffect(
   Schema.fromJsonString(Schema.Struct({ detail: Schema.String }))
 )
 
-/** Sends a GET request that must fail; returns the status and the problem's `detail` (RFC 9457). */
+/** Sends a GET request. Returns the status and the problem's `detail` (RFC 9457); fails if the body is no problem. */
 export const problem = Effect.fnUntraced(function* (url: string) {
   const response = yield* HttpClient.get(url)
   const { detail } = yield* decodeProblem(yield* response.text)

@@ -19,7 +19,7 @@ export const all = Effect.gen(function* () {
 
 const isServing = (pod: Pod.Pod): boolean => Pod.isReady(pod) && pod.metadata.deletionTimestamp === undefined
 
-/** Waits until exactly `count` pods exist and all are ready. A terminating pod exists, but is not ready. */
+/** Waits until exactly `count` pods exist and all are ready. A terminating pod counts as a pod that is not ready. */
 export const ready = (count: number) =>
   Eventually.isTrue(
     `${count} ready replicas`,

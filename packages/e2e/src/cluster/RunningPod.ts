@@ -143,7 +143,8 @@ export const confirmGone = (admin: KubeAdmin, pod: Pod.Pod) =>
 
 /**
  * Starts a pod and keeps it running like the kubelet, with volumes, variables, probes, restarts and status reports. The
- * end of the scope kills the pod, like a power failure. `end` terminates the pod like the kubelet after a deletion.
+ * end of the scope kills the pod, like a power failure. `end` terminates the pod, as the kubelet does when a pod is
+ * deleted.
  */
 export const start = Effect.fnUntraced(function* (options: PodOptions) {
   const { admin, facts, gate, images, pod } = options

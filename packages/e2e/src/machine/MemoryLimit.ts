@@ -7,7 +7,7 @@ export interface MemoryLimit {
   readonly description: string
 }
 
-/** The mount points of Linux's control groups, versions 1 and 2, with the file of the memory limit. */
+/** For control groups of version 1 and of version 2: the mount point, and the file that sets a group's memory limit. */
 const hierarchies = [
   { root: "/sys/fs/cgroup/memory", file: "memory.limit_in_bytes" },
   { root: "/sys/fs/cgroup", file: "memory.max" }

@@ -41,7 +41,7 @@ interface ApiResponse {
   readonly text: string
 }
 
-/** Makes a client of the API server that authenticates with an administrator's certificate. */
+/** Makes a Kubernetes client that authenticates with an administrator's certificate. */
 export const make = (options: {
   readonly port: number
   readonly ca: string

@@ -31,7 +31,8 @@ export const start = Effect.gen(function* () {
   return {
     url,
     /**
-     * Requests a tunnel to a closed port and returns its target. `tunnels` has this target after all earlier targets.
+     * Requests a tunnel to a closed port and returns the target of this tunnel. In `tunnels`, the target comes after
+     * those of all earlier requests.
      */
     probe: Effect.as(
       Effect.ignore(Command.run("curl", ["-sS", "--proxy", url, "--proxytunnel", `http://${nowhere}/`])),

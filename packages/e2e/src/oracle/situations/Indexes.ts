@@ -45,8 +45,8 @@ const index = (name: string, json: Json, about: RegistrySituation = {}): Situati
   })
 
 /**
- * An index with an entry for each platform in `offered`, requested for the platform `wanted`. `isServed` of the result is
- * true if the client chose the first entry.
+ * An index with an entry for each platform in `offered`, requested for the platform `wanted`. `isServed` of the result
+ * is true if the client chose the first entry.
  */
 const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): Situation =>
   index(
