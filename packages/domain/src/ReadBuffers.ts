@@ -1,6 +1,6 @@
 /**
- * Buffers that the reader of a blob provides to the source of its bytes. A large body then passes through a few reused
- * buffers and leaves nothing for the garbage collector.
+ * Buffers for the bytes of a blob. The reader of the blob provides the buffers, and the source of the bytes fills them.
+ * A large body then passes through a few reused buffers, and leaves nothing for the garbage collector.
  */
 export interface ReadBuffers {
   /**

@@ -69,7 +69,7 @@ export const readRaw = (reader: JsonReader): RawDescriptor => {
 const isDigest = Schema.is(Digest)
 const isSize = Schema.is(Size)
 
-/** Checks a descriptor against the specification. Fails with a predicate without a subject, such as `has no digest`. */
+/** Checks a descriptor against the specification. Fails with the problem as a verb phrase, such as `has no digest`. */
 export const decode = (raw: RawDescriptor): Result.Result<Descriptor, string> => {
   const mediaType = raw.mediaType ?? ""
   if (typeof mediaType !== "string") return Result.fail("has a mediaType that is not text")

@@ -226,8 +226,8 @@ export interface IndexStep {
 
 /**
  * Chooses the child of an index for `platform`. The child may be an index too. Fails if more than {@link
- * maxNestedIndexes} indexes are nested, or if an index contains itself. `indexes` are the digests of the indexes around
- * `index`, the outermost first.
+ * maxNestedIndexes} indexes are nested, or if an index contains itself. `indexes` are the digests of the indexes that
+ * contain `index`, the outermost first.
  */
 export const descend = (
   indexes: ReadonlyArray<Digest>,

@@ -28,7 +28,7 @@ const nameOf = (registry: string, server: OtherServer | undefined): string => {
   }
 }
 
-// The message of a reason is a predicate without a subject. RegistryError puts the server's name before the message.
+// The message of a reason is a verb phrase. RegistryError puts the server's name before the message.
 
 /** The registry has no such manifest or repository (404 to a manifest request). */
 export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("ManifestNotFound", {

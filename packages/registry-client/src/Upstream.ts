@@ -16,8 +16,8 @@ export class Upstream extends Context.Service<
   Upstream,
   {
     /**
-     * Returns a client for a server. Clients for equal targets share their connections. The connections stay open while
-     * the scope of at least one of these clients is open. A client follows no redirects and decodes no bodies. The
+     * Returns a client for a server. Clients for equal targets share their connections. Connections in use stay open
+     * until the scopes of all these clients have ended. A client follows no redirects and decodes no bodies. The
      * `AbortSignal` of a request closes the request's connection. Fails if no client can be made, for example because
      * `ca` contains no PEM certificate.
      */

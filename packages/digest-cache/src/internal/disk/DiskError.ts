@@ -17,5 +17,5 @@ export const codeOf = (cause: unknown, depth = 5): string | undefined => {
 
 const fullCodes: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT"])
 
-/** True if the volume, or the user's quota on it, has no space or no inode left. */
+/** True if the operation failed because the volume, or the user's quota on it, has no space or no inode left. */
 export const isFull = (cause: unknown): boolean => fullCodes.has(codeOf(cause))

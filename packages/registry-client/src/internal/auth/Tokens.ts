@@ -43,8 +43,8 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
   })
 
   /**
-   * Returns the token for a challenge from the server of `challenger`, a URL. `otherServer` describes this server for
-   * errors, unless it is the registry itself.
+   * Returns the token for a challenge that the server at the URL `challenger` sent. `otherServer` describes this server
+   * for errors. Undefined for the registry itself.
    */
   const get = Effect.fnUntraced(function* (
     challenger: HttpUrl,

@@ -43,8 +43,8 @@ class DocumentKey extends HashedKey {
 const ok: ReadonlySet<number> = new Set([200])
 
 /**
- * Returns the received bytes if they have the digest. Otherwise returns the decoded bytes, or fails if these do not
- * have the digest either.
+ * Returns the received bytes if they have the digest. Otherwise returns the bytes decoded by Content-Encoding, or fails
+ * if these do not have the digest either.
  */
 const bytesOf = Effect.fnUntraced(function* (
   received: UpstreamResponse,

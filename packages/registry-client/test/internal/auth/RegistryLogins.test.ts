@@ -44,7 +44,7 @@ const setUp = Effect.fnUntraced(function* (
       const layer = yield* client.resolve(repository, image.digest, Platform.make("linux/amd64"))
       return Buffer.concat(yield* Stream.runCollect(client.blob(repository, layer, 0)))
     }).pipe(Effect.result)
-  /** The requests since the last call: operation, status and authentication scheme. */
+  /** The requests since the previous run of this effect: operation, status and authentication scheme. */
   const requestLog = Effect.gen(function* () {
     const requests = yield* registry.requests
     yield* registry.clearRequests

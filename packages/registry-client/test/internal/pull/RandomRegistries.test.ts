@@ -102,7 +102,10 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Move>({ _tag: "NoResponse" }) }
 )
 
-/** A random registry with other servers. Each request, to any server, gets the response of the next of `moves`. */
+/**
+ * A random registry with other servers. Each element of `moves` describes one response. The requests to all servers use
+ * the elements in order, again and again.
+ */
 const world: fc.Arbitrary<World> = fc.record({
   scheme: fc.constantFrom("https" as const, "https" as const, "http" as const),
   credential: fc.constantFrom(...credentials),
