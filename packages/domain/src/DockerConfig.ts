@@ -146,7 +146,8 @@ const readEntry = (entry: Readonly<Record<string, unknown>>): Entry | undefined 
 
 /**
  * Returns the credential of one entry. As in docker, the order of precedence is: `registrytoken`, `identitytoken`,
- * `auth`, then `username` with `password`. An entry without any of them is anonymous. Fails if a field is malformed.
+ * `auth`, then `username` with `password`. An entry without any of them is anonymous. Fails if a field is not text, or
+ * if `auth` takes precedence and is malformed.
  */
 export const credentialOf = (entry: unknown): Result.Result<Credential, DockerConfigError> => {
   if (Predicate.isNullish(entry)) return Result.succeed(anonymous)

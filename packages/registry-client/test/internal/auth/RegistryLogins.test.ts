@@ -176,7 +176,7 @@ const token = "https://registry.test/token"
 const scope = "repository:some/packages:pull"
 const all = ["manifest 401 -", "token 200 basic", ...pulledByBearer]
 
-/** Challenges in the forms that registries send, with the service of the test registry. */
+/** Challenges in the forms that registries send. Each challenge names the service of the test registry. */
 const challenges: ReadonlyArray<readonly [situation: string, sameIn: string, challenge: string]> = [
   [
     "after unknown schemes",
