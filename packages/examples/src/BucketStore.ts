@@ -54,9 +54,6 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
   })
 })
 
-/**
- * A blob store in a bucket. Blobs of more than `maxSize` bytes are not stored. A blob is in memory until it is
- * uploaded.
- */
+/** A blob store in a bucket, for blobs of at most `maxSize` bytes. A blob is in memory until it is uploaded. */
 export const layer = (bucket: Bucket, maxSize: number): Layer.Layer<Cache.BlobStore> =>
   Layer.effect(Cache.BlobStore, make(bucket, maxSize))
