@@ -1,4 +1,4 @@
-/** The types that the ports share: repositories, registries, credentials and packages. */
+/** The types that the service packages share: repositories, registries, credentials and packages. */
 export type { ReadBuffers } from "./ReadBuffers.ts"
 export { anonymous, type BasicCredential, type Credential } from "./Credential.ts"
 export * as DockerConfig from "./DockerConfig.ts"

@@ -192,7 +192,8 @@ const logsOf = (variables: Variables): Read<Option.Option<LogsSettings>> =>
 
 /**
  * Parses OpenTelemetry's standard variables. An empty variable counts as not set. If OTEL_SDK_DISABLED is true, ignores
- * all other variables. Otherwise fails for any invalid value, even if nothing uses it. Pure.
+ * all other variables. Otherwise fails for an invalid value, also of a signal that is off. A general variable that
+ * every signal overrides is not read. Pure.
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */

@@ -11,7 +11,7 @@ export interface Extension {
 /** The extensions of a certificate. The key is the DER content of the extension's OID, in hex. */
 export type Extensions = ReadonlyMap<string, Extension>
 
-/** The keys in `Extensions` of the extensions that the checks read. */
+/** The extensions that `AnyUsage` checks. Each value is a key of `Extensions`. */
 export const oid = {
   keyUsage: "551d0f",
   subjectAltName: "551d11",

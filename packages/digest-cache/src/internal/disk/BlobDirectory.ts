@@ -9,8 +9,8 @@ import type { CurrentFingerprint, FileVersion } from "./FileVersion.ts"
 export const permissions = { directory: 0o700, file: 0o600 } as const
 
 /**
- * A time that makes `utimes` keep the modification time: libuv converts NaN to `UTIME_OMIT`. Reading the modification
- * time and writing it back would hide a write by another program in between.
+ * A time that makes `utimes` keep the modification time: libuv converts NaN to `UTIME_OMIT`. If the cache
+ * set a modification time that it had read earlier, it would hide a write by another program since then.
  */
 const unchangedTime = new Date(Number.NaN)
 

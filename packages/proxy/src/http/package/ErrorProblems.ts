@@ -84,10 +84,7 @@ const adviceFor = (kind: keyof typeof connectionAdvice, otherServer: OtherServer
   return otherServer === undefined ? ofRegistry : `${ofOther} (${serverWord[otherServer.role]})`
 }
 
-/**
- * Advice to the operator. The problem's `detail` begins with this advice: the first 200 bytes of `detail` say what to
- * do.
- */
+/** Returns what to do about a failure. This text is within the first 200 bytes of the problem's `detail`. */
 const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
   switch (reason._tag) {
     case "ManifestNotFound":

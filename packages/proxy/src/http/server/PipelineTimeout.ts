@@ -14,9 +14,10 @@ interface Received {
 }
 
 /**
- * Closes a connection with pipelined requests if no byte has arrived on it for `idleTimeout`. Bytes that the client
- * accepts do not count: the kernel of a client that reads nothing may still accept a few bytes at times. While a
- * response is in progress, for example while a package is sent, only `SendTimeout` applies.
+ * Closes a connection with pipelined requests if the client has sent no byte for `idleTimeout`. Bytes that the client
+ * accepts do not restart this time: the kernel of a client that reads nothing still accepts a few bytes now and then.
+ * The connection stays open until the current response has ended. The response of a
+ * small package ends when its bytes are in the socket's buffer.
  */
 export const watch = (
   pipelines: ReadonlySet<Pipeline>,

@@ -15,7 +15,7 @@ type PipeliningLimits = Pick<HttpLimits, "maxPipelined" | "maxBufferedBytes">
 /** A connection on which a request arrived before the previous one was answered. */
 export interface Pipeline {
   readonly socket: Duplex
-  /** True while the response to the current request has not ended, for example while a package is sent. */
+  /** True until the program has ended the current response. Its last bytes may still be in the socket's buffer then. */
   readonly isResponding: boolean
 }
 
