@@ -33,13 +33,13 @@ export class BlobIndex<Blob extends StoredBlob> {
    * Returns the blob that has the same key as `name`. The blob's layer digest, size and compression may differ from
    * `name`.
    */
-  named(name: BlobName): Blob | undefined {
+  findByName(name: BlobName): Blob | undefined {
     return this.#byKey.get(keyOf(name))
   }
 
   /** Returns the blob if the index still contains it. Undefined if it was removed or replaced. */
   current(blob: StoredBlob): Blob | undefined {
-    const named = this.named(blob.name)
+    const named = this.findByName(blob.name)
     return named === blob ? named : undefined
   }
 
@@ -62,7 +62,8 @@ export class BlobIndex<Blob extends StoredBlob> {
     this.#newest = blob
   }
 
-  use(blob: StoredBlob): void {
+  /** Records a use of a blob. Does nothing if the blob was removed or replaced. */
+  touchBlob(blob: StoredBlob): void {
     const current = this.current(blob)
     if (current !== undefined) this.add(current)
   }

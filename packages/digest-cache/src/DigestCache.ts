@@ -2,10 +2,10 @@ import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageD
 import { Context, type Effect, type FileSystem, Layer, type Path, type Scope } from "effect"
 import { BlobStore } from "./BlobStore.ts"
 import type { BodyError } from "./BodyError.ts"
-import { disabled } from "./internal/open/Bypass.ts"
+import { disabledCache } from "./internal/open/Bypass.ts"
 import type { PackageInMemory } from "./internal/open/MemoryTier.ts"
 import * as StoreBackedCache from "./internal/open/StoreBackedCache.ts"
-import type { OpenPackage, PackageStatus } from "./OpenPackage.ts"
+import type { OpenPackage, PackageLookup } from "./OpenPackage.ts"
 import type { PackageKey } from "./PackageKey.ts"
 import type { PackageSource } from "./PackageSource.ts"
 
@@ -34,13 +34,14 @@ export class DigestCache extends Context.Service<
   DigestCache,
   {
     /**
-     * Returns the status that `open` would have, without recording a use or beginning a fill. Runs `resolve` only for a
-     * package that is neither cached nor being downloaded into the cache.
+     * Returns the descriptor and the cache result that `open` would return, without recording a use or beginning a
+     * fill: the answer to a HEAD request. Runs `resolve` only for a package that is neither cached nor being downloaded
+     * into the cache.
      */
     readonly peek: <E>(
       key: PackageKey,
       resolve: Effect.Effect<PackageDescriptor, E>
-    ) => Effect.Effect<PackageStatus, E>
+    ) => Effect.Effect<PackageLookup, E>
     /**
      * Opens a package for one response, and downloads the package if it is not cached. Completes when the first bytes
      * are available. For a package of at most 256 KiB, completes when all bytes are verified. A failure before this
@@ -81,13 +82,15 @@ export class DigestCache extends Context.Service<
     Layer.provide(DigestCache.layerStore(options), BlobStore.layerMemory(options))
 
   /** Caches nothing: downloads and verifies the package for each request. */
-  static readonly layerDisabled: Layer.Layer<DigestCache> = Layer.sync(DigestCache, () => disabled)
+  static readonly layerDisabled: Layer.Layer<DigestCache> = Layer.sync(DigestCache, () => disabledCache)
 
   /**
    * Returns a package from the cache's memory synchronously, and records the use as `open` does. Undefined if the
    * package is not in memory: call `open` then. Also undefined if `cache` does not come from a layer of this class, for
    * example if it is a mock.
    */
-  static readonly inMemory = (cache: DigestCache["Service"], key: PackageKey): PackageInMemory | undefined =>
-    StoreBackedCache.inMemory(cache, key)
+  static readonly findInMemory = (
+    cache: DigestCache["Service"],
+    key: PackageKey
+  ): PackageInMemory | undefined => StoreBackedCache.findInMemory(cache, key)
 }

@@ -9,7 +9,7 @@ export const cacheSize = Metric.gauge(`${prefix}_cache_size`, {
   description: "Bytes of the packages in the cache"
 })
 
-export const entries = Metric.gauge(`${prefix}_cache_entries`, {
+export const cacheEntries = Metric.gauge(`${prefix}_cache_entries`, {
   description: "Packages in the cache"
 })
 
@@ -34,7 +34,7 @@ export type EvictionReason = (typeof evictionReasons)[number]
 /** Counts evicted packages, by reason. */
 export const evicted = labelled(evictions, { reason: evictionReasons })
 
-export const fills = Metric.gauge(`${prefix}_cache_fills`, {
+export const fillsInProgress = Metric.gauge(`${prefix}_cache_fills`, {
   description: "Fills in progress"
 })
 
@@ -55,4 +55,4 @@ export const degraded = Metric.gauge(`${prefix}_cache_degraded`, {
 
 /** Sets the two metrics of a store's content: the size in bytes, and the number of packages. */
 export const reportUsage = (bytes: number, count: number): Effect.Effect<void> =>
-  Effect.andThen(Metric.update(cacheSize, bytes), Metric.update(entries, count))
+  Effect.andThen(Metric.update(cacheSize, bytes), Metric.update(cacheEntries, count))

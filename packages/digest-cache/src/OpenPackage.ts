@@ -3,7 +3,7 @@ import type { Effect } from "effect"
 import type { BodyError } from "./BodyError.ts"
 import type { CacheResult } from "./CacheResult.ts"
 
-/** Reads the bytes of one response, in order. */
+/** Reads the bytes of one response, in order. `E` is the error type of the package's `PackageSource`. */
 export interface PackageReader<E> {
   /**
    * Copies the next bytes into `into`. Returns the number of copied bytes: at least 1, or 0 at the end. Waits while a
@@ -13,15 +13,19 @@ export interface PackageReader<E> {
   readonly read: (into: Uint8Array) => Effect.Effect<number, E | BodyError>
 }
 
-/** The body of a response: bytes in memory, or a reader. */
+/** The body of a response: bytes in memory, or a reader, whose source may fail with `E`. */
 export type PackageBody<E> =
   | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
   | { readonly _tag: "Reader"; readonly reader: PackageReader<E> }
 
-/** A package that is open for one response. The end of the scope of `DigestCache.open` closes it. */
+/**
+ * A package that is open for one response. The end of the scope of `DigestCache.open` closes it. `E` is the error type
+ * of the package's `PackageSource`.
+ */
 export interface OpenPackage<E> {
   readonly descriptor: PackageDescriptor
-  readonly result: CacheResult
+  /** Says where the bytes come from: `hit`, `memory`, `miss`, `collapsed` or `bypass`. */
+  readonly cacheResult: CacheResult
   /** False for a package that bypasses the cache. Such a package can only be read as a whole. */
   readonly acceptsRanges: boolean
   /**
@@ -31,8 +35,9 @@ export interface OpenPackage<E> {
   readonly body: (start: number, end: number) => PackageBody<E>
 }
 
-/** The descriptor and the result that `DigestCache.open` would return. */
-export interface PackageStatus {
+/** The result of `DigestCache.peek`, for the response to a HEAD request. */
+export interface PackageLookup {
   readonly descriptor: PackageDescriptor
-  readonly result: CacheResult
+  /** The value that `DigestCache.open` would return now: `hit`, `memory`, `miss`, `collapsed` or `bypass`. */
+  readonly cacheResult: CacheResult
 }

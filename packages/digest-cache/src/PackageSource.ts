@@ -2,7 +2,7 @@ import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageD
 import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import type { Effect, Stream } from "effect"
 
-/** Downloads one package from a registry. */
+/** Downloads one package from a registry. `E` is the type of its errors. */
 export interface PackageSource<E> {
   /**
    * Identifies the registry and the repository. If a download fails, callers with the same identity receive the same

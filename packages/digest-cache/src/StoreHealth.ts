@@ -1,6 +1,6 @@
 import { Effect, Metric } from "effect"
 import * as Metrics from "./Metrics.ts"
-import { codeOf } from "./internal/disk/DiskError.ts"
+import { errorCode } from "./internal/disk/DiskError.ts"
 
 /** A kind of store operation. A volume may reject writes and still serve reads. */
 export type StoreOperation = "read" | "write"
@@ -8,37 +8,40 @@ export type StoreOperation = "read" | "write"
 /** Tracks which kinds of operations of a store currently fail. */
 export interface StoreHealth {
   /** Records a failure. Of several failures in a row, logs only the first. */
-  readonly failed: (operation: StoreOperation, cause: unknown) => Effect.Effect<void>
+  readonly recordFailure: (operation: StoreOperation, cause: unknown) => Effect.Effect<void>
   /** Records a success. Logs the success if the previous operation of the same kind failed. */
-  readonly succeeded: (operation: StoreOperation) => Effect.Effect<void>
+  readonly recordSuccess: (operation: StoreOperation) => Effect.Effect<void>
   /** True if the last recorded read or the last recorded write failed. */
   readonly degraded: Effect.Effect<boolean>
 }
 
 /**
  * Makes a `StoreHealth` that logs when operations begin to fail and when they work again, and sets the metric
- * `registry_packages_proxy_cache_degraded`. `store` is the name of the store in the log.
+ * `registry_packages_proxy_cache_degraded`. `storeName` is the name of the store in the log.
  */
-export const make = (store: string): StoreHealth => {
+export const make = (storeName: string): StoreHealth => {
   const failing = new Set<StoreOperation>()
 
   const report = Effect.suspend(() => Metric.update(Metrics.degraded, failing.size > 0 ? 1 : 0))
 
   return {
-    failed: (operation, cause) =>
+    recordFailure: (operation, cause) =>
       Effect.suspend(() => {
         if (failing.has(operation)) return Effect.void
         failing.add(operation)
         return Effect.logWarning(
           "cache store fails; packages bypass the cache",
-          { store, use: operation, code: codeOf(cause) ?? "unknown" },
+          { store: storeName, use: operation, code: errorCode(cause) ?? "unknown" },
           cause
         )
       }).pipe(Effect.andThen(report), Effect.uninterruptible),
-    succeeded: (operation) =>
+    recordSuccess: (operation) =>
       Effect.suspend(() =>
         failing.delete(operation)
-          ? Effect.andThen(Effect.logInfo("cache store works again", { store, use: operation }), report)
+          ? Effect.andThen(
+              Effect.logInfo("cache store works again", { store: storeName, use: operation }),
+              report
+            )
           : Effect.void
       ).pipe(Effect.uninterruptible),
     degraded: Effect.sync(() => failing.size > 0)

@@ -44,7 +44,7 @@ describe("BlobIndex", () => {
               index.add(blob)
             } else if (act === "use") {
               if (isThere) expected = [...expected, blob]
-              index.use(blob)
+              index.touchBlob(blob)
             } else assert.strictEqual(index.remove(blob), isThere)
           }
         }

@@ -12,11 +12,11 @@ it.effect("logs the first failure with its error code, and the first success aft
     const fs = yield* FileSystem.FileSystem
     const health = StoreHealth.make("cache directory")
     const error = yield* Effect.flip(fs.readFile("/proc/self/mem/not-there"))
-    yield* health.failed("read", error)
-    yield* health.failed("read", error)
+    yield* health.recordFailure("read", error)
+    yield* health.recordFailure("read", error)
     assert.isTrue(yield* health.degraded)
-    yield* health.succeeded("read")
-    yield* health.succeeded("read")
+    yield* health.recordSuccess("read")
+    yield* health.recordSuccess("read")
     assert.isFalse(yield* health.degraded)
     assert.deepStrictEqual(lines, [
       [

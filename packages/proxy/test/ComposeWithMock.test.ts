@@ -60,8 +60,8 @@ const cache = Layer.sync(DigestCache, () => {
     peek: ({ manifestDigest }, resolve) => {
       const found = kept.get(manifestDigest)
       return found === undefined
-        ? Effect.map(resolve, (descriptor) => ({ descriptor, result: "miss" }))
-        : Effect.succeed({ descriptor: found.descriptor, result: "hit" })
+        ? Effect.map(resolve, (descriptor) => ({ descriptor, cacheResult: "miss" }))
+        : Effect.succeed({ descriptor: found.descriptor, cacheResult: "hit" })
     },
     open: Effect.fnUntraced(function* ({ manifestDigest }, source) {
       const found = kept.get(manifestDigest)
@@ -70,7 +70,7 @@ const cache = Layer.sync(DigestCache, () => {
       kept.set(manifestDigest, { descriptor, bytes })
       return {
         descriptor,
-        result: found === undefined ? "miss" : "hit",
+        cacheResult: found === undefined ? "miss" : "hit",
         acceptsRanges: true,
         body: (start, end) => ({ _tag: "Bytes", bytes: bytes.subarray(start, end) })
       }

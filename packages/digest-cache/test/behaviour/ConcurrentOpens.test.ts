@@ -16,12 +16,12 @@ const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wa
 const bothOf = (wanted: TestPackage) =>
   Effect.gen(function* () {
     const peeked = yield* peek(wanted.key)
-    const { descriptor, result } = yield* opened(wanted)
+    const { descriptor, cacheResult } = yield* opened(wanted)
     assert.deepStrictEqual(
       Option.map(peeked, (status) => status.descriptor),
       Option.some(descriptor)
     )
-    return [Option.getOrUndefined(peeked)?.result, result]
+    return [Option.getOrUndefined(peeked)?.cacheResult, cacheResult]
   }).pipe(Effect.scoped)
 
 describe("joining a fill", () => {
@@ -117,7 +117,7 @@ describe("peek and open", () => {
           yield* wanted.held
           assert.isTrue(Option.isNone(yield* peek(wanted.key)))
           wanted.proceed()
-          assert.strictEqual((yield* Fiber.join(reader)).result, "bypass")
+          assert.strictEqual((yield* Fiber.join(reader)).cacheResult, "bypass")
           assert.isTrue((yield* read(inUse)).equals(kept.bytes))
         })
       )

@@ -74,7 +74,7 @@ describe("the cap on disk use", () => {
         yield* Effect.gen(function* () {
           const cache = yield* DigestCache
           const reading = yield* cache.open(used.key, used.source())
-          assert.strictEqual(reading.result, "hit")
+          assert.strictEqual(reading.cacheResult, "hit")
           assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
           assert.isAtMost(diskUse(directory), cap)
           assert.strictEqual(
@@ -83,7 +83,7 @@ describe("the cap on disk use", () => {
             "the package that was not open was evicted, although it was used later"
           )
           const rest = yield* cache.open(next.key, next.source())
-          assert.strictEqual(rest.result, "hit")
+          assert.strictEqual(rest.cacheResult, "hit")
           assert.deepStrictEqual(yield* get(other), { result: "bypass", right: true })
         }).pipe(Effect.scoped)
         assert.deepStrictEqual(yield* get(other), { result: "miss", right: true })

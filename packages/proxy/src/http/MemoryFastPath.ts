@@ -90,7 +90,7 @@ export const make = Effect.fnUntraced(function* (options: {
       if (lifecycle.isDraining() || lifecycle.inProgress() >= maxPackages) return false
       const user = gate?.cachedUser(request, "package")
       if (gate !== undefined && user === undefined) return false
-      const inMemory = DigestCache.inMemory(cache, { manifestDigest, platform })
+      const inMemory = DigestCache.findInMemory(cache, { manifestDigest, platform })
       if (inMemory === undefined) {
         if (user !== undefined) gate?.markAllowed(request, user)
         return false
@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function* (options: {
         packageHeaders({
           manifestDigest,
           descriptor,
-          result: "memory",
+          cacheResult: "memory",
           acceptsRanges: true,
           range: undefined
         })

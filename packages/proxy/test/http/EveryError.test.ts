@@ -45,7 +45,7 @@ const layerCache = (open: Effect.Effect<never, unknown>) =>
             },
             { viaIndex: false }
           ),
-          result: "hit"
+          cacheResult: "hit"
         }),
       degraded: Effect.succeed(false)
     })

@@ -48,7 +48,7 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
       write: (bytes) => orStoreError(file.writeAll(bytes)),
       seal: Effect.succeed(version),
       commit: Effect.fnUntraced(function* (name) {
-        const replaced = index.named(name)
+        const replaced = index.findByName(name)
         const { etag } = yield* bucket.put(format(name), yield* fs.readFile(path))
         index.add({ name, etag, version })
         if (replaced !== undefined && format(replaced.name) !== format(name))

@@ -28,7 +28,7 @@ export const get = (wanted: TestPackage, identity?: string) =>
   Effect.gen(function* () {
     const cache = yield* DigestCache
     const opened = yield* cache.open(wanted.key, wanted.source(identity))
-    return { result: opened.result, right: (yield* read(opened)).equals(wanted.bytes) }
+    return { result: opened.cacheResult, right: (yield* read(opened)).equals(wanted.bytes) }
   }).pipe(Effect.scoped)
 
 /** The status of a package. None if the cache would have to call a source for it. */
@@ -40,7 +40,7 @@ export const admission = (size: number) => {
   const { descriptor, key } = new TestPackage({ size: 0, seed: 999_999 })
   return Effect.map(
     DigestCache.use((cache) => cache.peek(key, Effect.succeed({ ...descriptor, size }))),
-    ({ result }) => result
+    ({ cacheResult }) => cacheResult
   )
 }
 
@@ -49,7 +49,7 @@ export const settled = (wanted: TestPackage) =>
   Effect.gen(function* () {
     yield* peek(wanted.key).pipe(
       Effect.tap(() => Effect.yieldNow),
-      Effect.repeat({ until: (status) => Option.getOrUndefined(status)?.result !== "collapsed" })
+      Effect.repeat({ until: (status) => Option.getOrUndefined(status)?.cacheResult !== "collapsed" })
     )
     // The cache reports a hit as soon as a package is verified, before the package is stored under its name.
     yield* settle
@@ -86,7 +86,7 @@ export const readInBackground = (
         waits.push({ count, reached })
         return Deferred.await(reached)
       })
-    return { result: opened.result, fiber, at, received: () => received }
+    return { result: opened.cacheResult, fiber, at, received: () => received }
   })
 
 /** Asserts that a body failed with `BodyError`, the error for wrong bytes. */

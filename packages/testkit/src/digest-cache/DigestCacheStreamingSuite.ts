@@ -108,7 +108,7 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         const second = yield* readInBackground(wanted)
         const third = yield* readInBackground(wanted, { start: 650_000 })
         assert.deepStrictEqual(
-          [first.result, opened.result, second.result],
+          [first.result, opened.cacheResult, second.result],
           ["miss", "collapsed", "collapsed"]
         )
         yield* Effect.all([first.at(700_000), second.at(700_000), third.at(50_000)])

@@ -41,15 +41,15 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
       }))
 
-    test("inMemory - returns only what open would return from memory", () =>
+    test("findInMemory - returns only what open would return from memory", () =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         for (const size of [0, small, large]) {
           const wanted = new TestPackage({ size, seed: size })
-          assert.isUndefined(DigestCache.inMemory(cache, wanted.key), "before its first request")
+          assert.isUndefined(DigestCache.findInMemory(cache, wanted.key), "before its first request")
           yield* get(wanted)
           yield* settled(wanted)
-          const resident = DigestCache.inMemory(cache, wanted.key)
+          const resident = DigestCache.findInMemory(cache, wanted.key)
           if (resident !== undefined) {
             assert.isTrue(wanted.bytes.equals(resident.bytes))
             assert.strictEqual((yield* get(wanted)).result, "memory")
@@ -220,7 +220,7 @@ export const suite = (name: string, cache: CacheLayer) =>
       Effect.gen(function* () {
         for (const size of [small, large]) {
           const wanted = new TestPackage({ size, seed: 9 })
-          const peeked = Effect.map(peek(wanted.key), (status) => Option.getOrUndefined(status)?.result)
+          const peeked = Effect.map(peek(wanted.key), (status) => Option.getOrUndefined(status)?.cacheResult)
           assert.isUndefined(yield* peeked)
           assert.strictEqual(yield* admission(size), "miss")
           wanted.holdAt(0)

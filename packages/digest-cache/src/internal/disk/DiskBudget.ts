@@ -8,7 +8,7 @@ const directoryEntry = 512
  * Returns the number of bytes that a file of `size` bytes counts against the cap: its size in whole blocks of 4 KiB,
  * plus 512 bytes for its directory entry.
  */
-export const charge = (size: number): number => Math.ceil(size / block) * block + directoryEntry
+export const chargedSize = (size: number): number => Math.ceil(size / block) * block + directoryEntry
 
 /**
  * Counts bytes on disk and bytes reserved for writes against a hard cap. Space is charged before a byte is written.
@@ -34,24 +34,24 @@ export class DiskBudget {
 
   /** True if a file of `size` bytes would fit into an otherwise empty cache. */
   admits(size: number): boolean {
-    return this.#fixed + charge(size) <= this.cap
+    return this.#fixed + chargedSize(size) <= this.cap
   }
 
   /** Returns the number of bytes that must be released before a file of `size` bytes can be charged. */
   shortage(size: number): number {
-    return Math.max(0, charge(size) - this.free)
+    return Math.max(0, chargedSize(size) - this.free)
   }
 
   /** Charges a file if it fits now. Returns false, and charges nothing, if it does not fit. */
   tryCharge(size: number): boolean {
-    if (charge(size) > this.free) return false
-    this.#charged += charge(size)
+    if (chargedSize(size) > this.free) return false
+    this.#charged += chargedSize(size)
     return true
   }
 
   /** Charges a file found on disk, even if the sum then exceeds the cap. */
   chargeFound(size: number): void {
-    this.#charged += charge(size)
+    this.#charged += chargedSize(size)
   }
 
   /**
@@ -59,11 +59,11 @@ export class DiskBudget {
    * file.
    */
   chargeForeign(size: number): void {
-    this.#fixed += charge(size)
-    this.#charged += charge(size)
+    this.#fixed += chargedSize(size)
+    this.#charged += chargedSize(size)
   }
 
   release(size: number): void {
-    this.#charged -= charge(size)
+    this.#charged -= chargedSize(size)
   }
 }

@@ -1,6 +1,6 @@
 import { BlobIndex } from "../../BlobIndex.ts"
 import { type BlobName, format } from "../../BlobName.ts"
-import { charge, type DiskBudget } from "./DiskBudget.ts"
+import { chargedSize, type DiskBudget } from "./DiskBudget.ts"
 import { FileVersion, type Fingerprint } from "./FileVersion.ts"
 
 /** A package on disk. Mutable: the `DiskEntries` that contains the entry changes it at each use. */
@@ -71,10 +71,10 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
   }
 
   /** Records a use of an entry. `now` is in milliseconds since the epoch. */
-  useAt(entry: DiskEntry, now: number): void {
+  touchAt(entry: DiskEntry, now: number): void {
     entry.lastUsed = now
     entry.unsaved = true
-    this.use(entry)
+    this.touchBlob(entry)
   }
 
   /** Removes an entry from the index. The caller must unlink its file. */
@@ -95,7 +95,7 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
       if (freed >= bytes) break
       if (entry.holders > 0) continue
       victims.push(entry)
-      freed += charge(entry.size)
+      freed += chargedSize(entry.size)
     }
     return freed >= bytes ? victims : undefined
   }

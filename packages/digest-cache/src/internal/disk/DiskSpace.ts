@@ -3,7 +3,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Metrics from "../../Metrics.ts"
 import type { BlobDirectory } from "./BlobDirectory.ts"
 import { DiskBudget } from "./DiskBudget.ts"
-import { codeOf } from "./DiskError.ts"
+import { errorCode } from "./DiskError.ts"
 import type { StoreHealth } from "../../StoreHealth.ts"
 import { DiskEntries, DiskEntry } from "./DiskEntries.ts"
 import type { BlobName } from "../../BlobName.ts"
@@ -25,7 +25,7 @@ export const make = (options: {
   const entries = new DiskEntries(budget)
   const pendingDeletes = PendingDeletes.make({
     unlink: directory.remove,
-    onFailure: (cause) => health.failed("write", cause)
+    onFailure: (cause) => health.recordFailure("write", cause)
   })
   const exclusively = Semaphore.makeUnsafe(1).withPermits(1)
   let recovered = false
@@ -41,7 +41,7 @@ export const make = (options: {
   // Deletes the file of a dropped entry. Must run exclusively: otherwise it could delete a new file with the same name.
   const unlink = (entry: DiskEntry): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const replaced = entries.named(entry.name)?.fileName === entry.fileName
+      const replaced = entries.findByName(entry.name)?.fileName === entry.fileName
       return replaced
         ? Effect.sync(() => unlinked(entry))
         : pendingDeletes.remove(directory.entryPath(entry.fileName), () => unlinked(entry))
@@ -61,7 +61,7 @@ export const make = (options: {
   /** Drops the entry that has the same key as `name`, before its replacement is inserted. */
   const dropSameKey = (name: BlobName): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const replaced = entries.named(name)
+      const replaced = entries.findByName(name)
       return replaced === undefined ? Effect.void : dropNow(replaced)
     })
 
@@ -79,7 +79,7 @@ export const make = (options: {
             Effect.catch((cause) =>
               Effect.andThen(
                 Effect.sync(() => entries.restore(victim)),
-                health.failed("write", cause)
+                health.recordFailure("write", cause)
               )
             )
           ),
@@ -141,7 +141,7 @@ export const make = (options: {
       if (loggedVolumeFull) return Effect.void
       loggedVolumeFull = true
       return Effect.logWarning("cache volume is full below the cap; evicting packages", {
-        code: codeOf(cause),
+        code: errorCode(cause),
         cap,
         used: budget.charged
       })

@@ -43,7 +43,7 @@ export const make = Effect.fnUntraced(function* (options: {
     )
   )
 
-  yield* Effect.catch(space.recover, (cause) => health.failed("write", cause))
+  yield* Effect.catch(space.recover, (cause) => health.recordFailure("write", cause))
   yield* space.report
   yield* Effect.addFinalizer(() => saveLastUses)
   yield* saveLastUses.pipe(Effect.delay(saveInterval), Effect.repeat(Schedule.forever), Effect.forkScoped)
@@ -51,11 +51,11 @@ export const make = Effect.fnUntraced(function* (options: {
   return {
     find: (key: PackageKey) => Effect.sync(() => Option.fromUndefinedOr(entries.find(key))),
     admits: (size: number) => budget.admits(size),
-    reserve: FileWriter.make({ directory, space, release }),
-    open: FileReader.make({ directory, space, release }),
+    reserve: FileWriter.makeReserve({ directory, space, release }),
+    open: FileReader.makeOpen({ directory, space, release }),
     touch: (key: PackageKey): void => {
       const entry = entries.find(key)
-      if (entry !== undefined) entries.useAt(entry, clock.currentTimeMillisUnsafe())
+      if (entry !== undefined) entries.touchAt(entry, clock.currentTimeMillisUnsafe())
     },
     remove: (blob: StoredBlob): Effect.Effect<void> =>
       Effect.suspend(() => {

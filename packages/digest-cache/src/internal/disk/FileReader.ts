@@ -8,8 +8,8 @@ import type { CurrentFingerprint, FileVersion } from "./FileVersion.ts"
 import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
-/** Implements `BlobStore.open` for files. */
-export const make = (options: {
+/** Makes the function `BlobStore.open` of a store of files. `release` ends one use of an entry. */
+export const makeOpen = (options: {
   readonly directory: BlobDirectory
   readonly space: DiskSpace
   readonly release: (entry: DiskEntry) => void

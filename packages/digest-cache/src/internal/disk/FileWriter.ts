@@ -2,7 +2,7 @@ import { Clock, Effect, Exit, Option, Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import type { BlobStoreError, BlobWriter } from "../../Blob.ts"
 import type { BlobDirectory } from "./BlobDirectory.ts"
-import { isFull } from "./DiskError.ts"
+import { isVolumeFull } from "./DiskError.ts"
 import { DiskEntry } from "./DiskEntries.ts"
 import { type BlobName, descriptorOf } from "../../BlobName.ts"
 import { FileVersion } from "./FileVersion.ts"
@@ -22,12 +22,12 @@ const retryAfterFreeing = <A, R>(
   effect: Effect.Effect<A, PlatformError, R>,
   free: (cause: PlatformError) => Effect.Effect<boolean>
 ): Effect.Effect<A, PlatformError, R> =>
-  Effect.catchIf(effect, isFull, (cause) =>
+  Effect.catchIf(effect, isVolumeFull, (cause) =>
     Effect.flatMap(free(cause), (freed) => (freed ? effect : Effect.fail(cause)))
   )
 
-/** Implements `BlobStore.reserve` for files. */
-export const make = (options: {
+/** Makes the function `BlobStore.reserve` of a store of files. `release` ends one use of an entry. */
+export const makeReserve = (options: {
   readonly directory: BlobDirectory
   readonly space: DiskSpace
   readonly release: (entry: DiskEntry) => void

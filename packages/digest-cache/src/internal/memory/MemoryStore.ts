@@ -93,7 +93,7 @@ export const make = ({ cap }: { readonly cap: number }) => {
       seal: Effect.succeed(bytes),
       commit: (name) =>
         Effect.suspend(() => {
-          const replaced = index.named(name)
+          const replaced = index.findByName(name)
           if (replaced !== undefined) drop(replaced)
           committed = { name, bytes, holders: 1 }
           index.add(committed)

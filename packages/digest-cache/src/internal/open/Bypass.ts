@@ -2,7 +2,7 @@ import { type PackageDescriptor, verifierOf } from "@registry-packages-proxy/dom
 import { Effect, type Scope } from "effect"
 import type { BodyError } from "../../BodyError.ts"
 import type { CacheResult } from "../../CacheResult.ts"
-import type { OpenPackage, PackageStatus } from "../../OpenPackage.ts"
+import type { OpenPackage, PackageLookup } from "../../OpenPackage.ts"
 import type { PackageKey } from "../../PackageKey.ts"
 import type { PackageSource } from "../../PackageSource.ts"
 import { readVerified, verifyingReader } from "../read/VerifyingReader.ts"
@@ -10,15 +10,18 @@ import { maxInMemorySize } from "./MemoryTier.ts"
 import * as Spans from "./Spans.ts"
 
 /** Makes an `OpenPackage` from all bytes of a package. */
-export const fromBytes = (
+export const packageFromBytes = (
   descriptor: PackageDescriptor,
-  result: CacheResult,
+  cacheResult: CacheResult,
   bytes: Uint8Array
 ): OpenPackage<never> => ({
   descriptor,
-  result,
-  acceptsRanges: result !== "bypass",
-  body: (start, end) => ({ _tag: "Bytes", bytes: result === "bypass" ? bytes : bytes.subarray(start, end) })
+  cacheResult,
+  acceptsRanges: cacheResult !== "bypass",
+  body: (start, end) => ({
+    _tag: "Bytes",
+    bytes: cacheResult === "bypass" ? bytes : bytes.subarray(start, end)
+  })
 })
 
 /** Opens a package for one response without the cache. Holds back the last bytes until all bytes are verified. */
@@ -31,17 +34,22 @@ export const bypass = <E>(
     const verifier = verifierOf(descriptor)
     const stream = source.blob(descriptor, 0)
     if (descriptor.size <= maxInMemorySize)
-      return fromBytes(descriptor, "bypass", yield* readVerified(stream, verifier))
+      return packageFromBytes(descriptor, "bypass", yield* readVerified(stream, verifier))
     const scope = yield* Effect.scope
     const reader = yield* verifyingReader({ stream, verifier, start: 0, end: descriptor.size, scope })
     yield* reader.pullFirst
-    return { descriptor, result: "bypass", acceptsRanges: false, body: () => ({ _tag: "Reader", reader }) }
+    return {
+      descriptor,
+      cacheResult: "bypass",
+      acceptsRanges: false,
+      body: () => ({ _tag: "Reader", reader })
+    }
   })
 
 /** Implements `DigestCache.layerDisabled`. */
-export const disabled = {
+export const disabledCache = {
   peek: <E>(_key: PackageKey, resolve: Effect.Effect<PackageDescriptor, E>) =>
-    Effect.map(resolve, (descriptor): PackageStatus => ({ descriptor, result: "bypass" })),
+    Effect.map(resolve, (descriptor): PackageLookup => ({ descriptor, cacheResult: "bypass" })),
   open: <E>(_key: PackageKey, source: PackageSource<E>) => Spans.withOpenSpan(bypass(source)),
   degraded: Effect.succeed(false)
 }

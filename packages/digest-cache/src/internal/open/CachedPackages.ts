@@ -6,8 +6,8 @@ import type { BodyError } from "../../BodyError.ts"
 import type { OpenPackage } from "../../OpenPackage.ts"
 import type { PackageKey } from "../../PackageKey.ts"
 import { forkWithFinish, stoppedCause } from "./Background.ts"
-import type { CacheParts } from "./CacheParts.ts"
-import { blobReader, bodyError, SharedProgress, progressReader, readAt } from "../read/SharedProgress.ts"
+import type { SharedCacheState } from "./SharedCacheState.ts"
+import { blobReader, toBodyError, SharedProgress, progressReader, readAt } from "../read/SharedProgress.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
 import { hashBlob } from "../read/HashBlob.ts"
 import { mismatchError } from "../read/VerifyingReader.ts"
@@ -31,7 +31,7 @@ const readWhole = (blob: BlobReader, into: Uint8Array, position: number): Effect
  * Makes the functions that open packages from the store. A large blob is verified once for each version, a small blob
  * each time it is opened.
  */
-export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
+export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) => {
   const verifications = new WeakMap<BlobVersion, SharedProgress>()
 
   const dropChanged = (blob: StoredBlob): Effect.Effect<void> =>
@@ -43,10 +43,10 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const verify = (blob: StoredBlob, version: BlobVersion) =>
     Effect.gen(function* () {
       const verifier = verifierOf(descriptorOf(blob.name))
-      const opened = yield* Effect.mapError(store.open(blob), bodyError)
+      const opened = yield* Effect.mapError(store.open(blob), toBodyError)
       if (Option.isNone(opened) || opened.value.version !== version) return yield* mismatchError(verifier)
       yield* hashBlob(verifier, (into, position) => readAt(opened.value, into, position))
-      const unchanged = yield* Effect.mapError(opened.value.unchanged, bodyError)
+      const unchanged = yield* Effect.mapError(opened.value.unchanged, toBodyError)
       if (!verifier.matches() || !unchanged) return yield* mismatchError(verifier)
       verified.add(version)
     }).pipe(Effect.scoped)
@@ -62,7 +62,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         const error = Cause.findErrorOption(exit.cause)
         return Option.isSome(error) && error.value.reason._tag === "DigestMismatch"
           ? dropChanged(blob)
-          : store.health.failed("read", exit.cause)
+          : store.health.recordFailure("read", exit.cause)
       })
 
   /** Returns the progress of the verification of this version. Begins a verification if none is in progress. */
@@ -97,7 +97,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         _tag: "Opened",
         opened: {
           descriptor,
-          result: "hit",
+          cacheResult: "hit",
           acceptsRanges: true,
           body: (start, end) => ({ _tag: "Bytes", bytes: bytes.subarray(start, end) })
         }
@@ -116,7 +116,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         _tag: "Opened",
         opened: {
           descriptor,
-          result: "hit",
+          cacheResult: "hit",
           acceptsRanges: true,
           body: (start, end) => ({
             _tag: "Reader",
@@ -148,7 +148,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       const hit = yield* descriptor.size <= maxInMemorySize
         ? openSmall(key, blob, descriptor, opened.value)
         : openLarge(blob, descriptor, opened.value)
-      yield* store.health.succeeded("read")
+      yield* store.health.recordSuccess("read")
       return hit
     })
 
@@ -160,7 +160,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         const hit = yield* attempt(key, blob).pipe(
           Scope.provide(scope),
           Effect.catch((cause) =>
-            Effect.as(store.health.failed("read", cause), { _tag: "Failed" } satisfies OpenResult)
+            Effect.as(store.health.recordFailure("read", cause), { _tag: "Failed" } satisfies OpenResult)
           )
         )
         if (hit._tag !== "Opened" || blob.name.size <= maxInMemorySize) yield* Scope.close(scope, Exit.void)

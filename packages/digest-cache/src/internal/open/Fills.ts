@@ -21,21 +21,23 @@ import { forkWithFinish, stoppedCause } from "./Background.ts"
 import type { BlobReader, BlobStoreError, BlobWriter } from "../../Blob.ts"
 import type { BlobName } from "../../BlobName.ts"
 import { SharedProgress } from "../read/SharedProgress.ts"
-import type { CacheParts } from "./CacheParts.ts"
+import type { SharedCacheState } from "./SharedCacheState.ts"
 import { FillBufferPool } from "./FillBufferPool.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
 import { readVerified, mismatchError } from "../read/VerifyingReader.ts"
 
 /** The result that the callers of a fill wait for: the first bytes, or the decision to bypass the cache. */
-export type FirstBytes =
+export type FillOutcome =
   /** The package will not be cached. Each caller downloads the package separately. */
   | { readonly _tag: "Bypass"; readonly descriptor: PackageDescriptor }
+  /** A small package is complete and verified. `isCached` is false if the store could not write it. */
   | {
       readonly _tag: "Bytes"
       readonly descriptor: PackageDescriptor
       readonly bytes: Uint8Array
-      readonly kept: boolean
+      readonly isCached: boolean
     }
+  /** The first bytes of a large package are in `blob`. */
   | {
       readonly _tag: "Blob"
       readonly descriptor: PackageDescriptor
@@ -51,7 +53,7 @@ const writeFailed = ({ cause }: BlobStoreError): WriteFailed => new WriteFailed(
 export class Fill {
   readonly key: PackageKey
   readonly identity: string
-  readonly ready = Deferred.makeUnsafe<FirstBytes, unknown>()
+  readonly ready = Deferred.makeUnsafe<FillOutcome, unknown>()
   readonly progress = new SharedProgress()
   /** The end of this scope closes the blob and releases its reserved space. */
   readonly scope = Scope.makeUnsafe()
@@ -62,7 +64,7 @@ export class Fill {
    */
   verifier: DigestVerifier | undefined = undefined
   /** The value of `ready`. Undefined until the value is known. */
-  outcome: FirstBytes | undefined = undefined
+  outcome: FillOutcome | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
   /** Milliseconds since the epoch. */
   beganAtMillis: number | undefined = undefined
@@ -96,7 +98,7 @@ const nameOf = (key: PackageKey, descriptor: PackageDescriptor): BlobName => ({
 })
 
 /** Manages the fills in progress: at most one for a key. Fills run in the scope of the cache. */
-export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
+export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) => {
   const running = new Map<string, Fill>()
   const buffers = new FillBufferPool()
   let draining = false
@@ -116,7 +118,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     if (fill.holders === 1) fill.fiber?.interruptUnsafe()
   }
 
-  const announce = (fill: Fill, ready: FirstBytes) =>
+  const announce = (fill: Fill, ready: FillOutcome) =>
     Effect.suspend(() => {
       fill.outcome ??= ready
       return Deferred.succeed(fill.ready, ready)
@@ -129,7 +131,10 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const commit = (fill: Fill, descriptor: PackageDescriptor, writer: BlobWriter) =>
     writer
       .commit(nameOf(fill.key, descriptor))
-      .pipe(Effect.andThen(store.health.succeeded("write")), Effect.andThen(store.health.succeeded("read")))
+      .pipe(
+        Effect.andThen(store.health.recordSuccess("write")),
+        Effect.andThen(store.health.recordSuccess("read"))
+      )
 
   const fillSmall = Effect.fnUntraced(function* <E>(
     fill: Fill,
@@ -138,14 +143,14 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     writer: BlobWriter
   ) {
     const bytes = yield* readVerified(blob, verifierOf(descriptor))
-    const kept = yield* writer.write(bytes).pipe(
+    const isCached = yield* writer.write(bytes).pipe(
       Effect.andThen(writer.seal),
       Effect.andThen(commit(fill, descriptor, writer)),
       Effect.as(true),
-      Effect.catch(({ cause }) => Effect.as(store.health.failed("write", cause), false))
+      Effect.catch(({ cause }) => Effect.as(store.health.recordFailure("write", cause), false))
     )
-    if (kept) memory.insert(fill.key, descriptor, bytes)
-    yield* announce(fill, { _tag: "Bytes", descriptor, bytes, kept })
+    if (isCached) memory.insert(fill.key, descriptor, bytes)
+    yield* announce(fill, { _tag: "Bytes", descriptor, bytes, isCached })
   })
 
   const fillLarge = Effect.fnUntraced(
@@ -218,7 +223,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       fill.progress.markVerified()
       if (lastWritten !== undefined) buffers.release(lastWritten)
       yield* Effect.catch(commit(fill, descriptor, writer), ({ cause }) =>
-        store.health.failed("write", cause)
+        store.health.recordFailure("write", cause)
       )
     },
     (effect, fill, descriptor) =>
@@ -231,7 +236,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
           fill.progress.failDisk()
           return Effect.andThen(
             announce(fill, { _tag: "Bypass", descriptor }),
-            store.health.failed("write", error.cause)
+            store.health.recordFailure("write", error.cause)
           )
         }
       )
@@ -242,7 +247,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     fill.descriptor = descriptor
     const writer = yield* store.reserve(descriptor.size).pipe(
       Scope.provide(fill.scope),
-      Effect.catch(({ cause }) => Effect.as(store.health.failed("write", cause), Option.none()))
+      Effect.catch(({ cause }) => Effect.as(store.health.recordFailure("write", cause), Option.none()))
     )
     if (Option.isNone(writer)) return yield* Effect.asVoid(announce(fill, { _tag: "Bypass", descriptor }))
     if (descriptor.size <= maxInMemorySize) {
@@ -271,7 +276,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         if (fill.descriptor !== undefined) yield* Metric.update(Metrics.fillFailures, 1)
         yield* Effect.logDebug("fill failed", cause)
       }
-      yield* Metric.modify(Metrics.fills, -1)
+      yield* Metric.modify(Metrics.fillsInProgress, -1)
       yield* leave(fill)
     })
 
@@ -280,7 +285,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     const fill = new Fill(key, source.identity)
     running.set(keyOf(key), fill)
     const attributes = { "registry_packages_proxy.package.digest": key.manifestDigest }
-    return Metric.modify(Metrics.fills, 1).pipe(
+    return Metric.modify(Metrics.fillsInProgress, 1).pipe(
       Effect.andThen(Effect.all([Effect.makeSpan("cache.fill", { attributes }), Clock.currentTimeMillis])),
       Effect.flatMap(([span, now]) => {
         fill.span = span

@@ -8,9 +8,9 @@ export const withOpenSpan = <E, Failure, R>(
 ): Effect.Effect<OpenPackage<E>, Failure, R> =>
   Effect.useSpan("cache.open", (span) =>
     Effect.withParentSpan(open, span, { captureStackTrace: false }).pipe(
-      Effect.tap(({ result }) => {
-        span.attribute("registry_packages_proxy.package.cache.result", result)
-        return Metric.update(Metrics.opened[result], 1)
+      Effect.tap(({ cacheResult }) => {
+        span.attribute("registry_packages_proxy.package.cache.result", cacheResult)
+        return Metric.update(Metrics.opened[cacheResult], 1)
       })
     )
   )

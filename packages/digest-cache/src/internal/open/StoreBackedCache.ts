@@ -5,12 +5,12 @@ import { descriptorOf } from "../../BlobName.ts"
 import { BlobStore } from "../../BlobStore.ts"
 import type { BodyError } from "../../BodyError.ts"
 import type { CacheResult } from "../../CacheResult.ts"
-import type { OpenPackage, PackageStatus } from "../../OpenPackage.ts"
+import type { OpenPackage, PackageLookup } from "../../OpenPackage.ts"
 import type { PackageKey } from "../../PackageKey.ts"
 import type { PackageSource } from "../../PackageSource.ts"
 import { progressReader } from "../read/SharedProgress.ts"
 import { verifyingReader } from "../read/VerifyingReader.ts"
-import { bypass, fromBytes } from "./Bypass.ts"
+import { bypass, packageFromBytes } from "./Bypass.ts"
 import * as Fills from "./Fills.ts"
 import * as CachedPackages from "./CachedPackages.ts"
 import { MemoryTier, type PackageInMemory } from "./MemoryTier.ts"
@@ -23,16 +23,16 @@ type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
 
 /** Marks the caches that `make` returns. A wrapper that replaces `open` is not an instance of this class. */
 class CacheWithMemory {
-  readonly inMemory: (key: PackageKey) => PackageInMemory | undefined
+  readonly findInMemory: (key: PackageKey) => PackageInMemory | undefined
 
-  constructor(inMemory: CacheWithMemory["inMemory"]) {
-    this.inMemory = inMemory
+  constructor(findInMemory: CacheWithMemory["findInMemory"]) {
+    this.findInMemory = findInMemory
   }
 }
 
-/** Implements `DigestCache.inMemory`. */
-export const inMemory = (cache: object, key: PackageKey): PackageInMemory | undefined =>
-  cache instanceof CacheWithMemory ? cache.inMemory(key) : undefined
+/** Implements `DigestCache.findInMemory`. */
+export const findInMemory = (cache: object, key: PackageKey): PackageInMemory | undefined =>
+  cache instanceof CacheWithMemory ? cache.findInMemory(key) : undefined
 
 /** Makes a cache that stores packages in the `BlobStore` of its context. */
 export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?: number }) {
@@ -47,12 +47,12 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
   const follow = <E>(
     source: PackageSource<E>,
     fill: Fills.Fill,
-    { blob, descriptor }: Extract<Fills.FirstBytes, { _tag: "Blob" }>,
-    result: CacheResult
+    { blob, descriptor }: Extract<Fills.FillOutcome, { _tag: "Blob" }>,
+    cacheResult: CacheResult
   ): Opening<E> =>
     Effect.map(Effect.scope, (scope) => ({
       descriptor,
-      result,
+      cacheResult,
       acceptsRanges: true,
       body: (start, end) => ({
         _tag: "Reader",
@@ -82,9 +82,9 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
   }
 
   /** Returns the `CacheResult` of a caller that joins the fill now. */
-  const resultOf = (fill: Fills.Fill): CacheResult => {
+  const cacheResultOf = (fill: Fills.Fill): CacheResult => {
     if (fill.outcome?._tag === "Bypass") return "bypass"
-    if (fill.outcome?._tag === "Bytes" && !fill.outcome.kept) return "bypass"
+    if (fill.outcome?._tag === "Bytes" && !fill.outcome.isCached) return "bypass"
     if (fill.outcome === undefined && fill.descriptor !== undefined && !store.admits(fill.descriptor.size))
       return "bypass"
     // A verified fill is a hit even if its blob is not yet committed.
@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       const { fill, isNew } = joined.value
       const exit = yield* Effect.exit(Deferred.await(fill.ready))
       if (!isNew) yield* Spans.linkToFill(fill.span)
-      const result = isNew ? "miss" : resultOf(fill)
+      const cacheResult = isNew ? "miss" : cacheResultOf(fill)
       // Only a caller that reads the blob must stay joined to the fill.
       if (Exit.isFailure(exit) || exit.value._tag !== "Blob") yield* Scope.close(attempt, Exit.void)
       if (Exit.isFailure(exit)) {
@@ -117,9 +117,9 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       const ready = exit.value
       switch (ready._tag) {
         case "Blob":
-          return yield* follow(source, fill, ready, result)
+          return yield* follow(source, fill, ready, cacheResult)
         case "Bytes":
-          return fromBytes(ready.descriptor, ready.kept ? result : "bypass", ready.bytes)
+          return packageFromBytes(ready.descriptor, ready.isCached ? cacheResult : "bypass", ready.bytes)
         case "Bypass":
           return yield* bypass(source, ready.descriptor)
       }
@@ -142,51 +142,56 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       const inMemory = memory.find(key)
       if (inMemory !== undefined) {
         store.touch(key)
-        return Effect.succeed(fromBytes(inMemory.descriptor, "memory", inMemory.bytes))
+        return Effect.succeed(packageFromBytes(inMemory.descriptor, "memory", inMemory.bytes))
       }
       const isCurrent = watchForChanges(key)
       return Effect.matchEffect(store.find(key), {
-        onFailure: ({ cause }) => Effect.andThen(store.health.failed("read", cause), bypass(source)),
+        onFailure: ({ cause }) => Effect.andThen(store.health.recordFailure("read", cause), bypass(source)),
         onSuccess: (found) =>
           Option.isSome(found) ? hit(key, source, found.value) : miss(key, source, isCurrent)
       })
     })
 
   /**
-   * Returns the status for a caller that joins the fill now. None if the descriptor is not known yet, or if the package
-   * will bypass the cache.
+   * Returns the result of `peek` for a caller that would join the fill now. None if the descriptor is not known yet, or
+   * if the package will bypass the cache.
    */
-  const statusOf = (fill: Fills.Fill): Option.Option<PackageStatus> => {
+  const lookupOf = (fill: Fills.Fill): Option.Option<PackageLookup> => {
     if (fill.descriptor === undefined) return Option.none()
-    const result = resultOf(fill)
-    return result === "bypass" ? Option.none() : Option.some({ descriptor: fill.descriptor, result })
+    const cacheResult = cacheResultOf(fill)
+    return cacheResult === "bypass"
+      ? Option.none()
+      : Option.some({ descriptor: fill.descriptor, cacheResult })
   }
 
-  const peekStore = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
+  const peekStore = (key: PackageKey): Effect.Effect<Option.Option<PackageLookup>> =>
     store.find(key).pipe(
       Effect.orElseSucceed(Option.none),
       Effect.flatMap((found) =>
         Option.isSome(found)
           ? Effect.map(cachedPackages.canOpen(found.value), (canOpen) =>
               canOpen
-                ? Option.some({ descriptor: descriptorOf(found.value.name), result: "hit" as const })
+                ? Option.some({ descriptor: descriptorOf(found.value.name), cacheResult: "hit" as const })
                 : Option.none()
             )
           : Effect.succeedNone
       )
     )
 
-  /** Returns the status of a package that is cached or being downloaded into the cache. None for any other package. */
-  const peekCache = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
+  /**
+   * Returns the result of `peek` for a package that is cached or being downloaded into the cache. None for any other
+   * package.
+   */
+  const peekCache = (key: PackageKey): Effect.Effect<Option.Option<PackageLookup>> =>
     Effect.suspend(() => {
       const inMemory = memory.find(key)
       if (inMemory !== undefined)
-        return Effect.succeedSome({ descriptor: inMemory.descriptor, result: "memory" as const })
+        return Effect.succeedSome({ descriptor: inMemory.descriptor, cacheResult: "memory" as const })
       const isCurrent = watchForChanges(key)
-      return Effect.flatMap(peekStore(key), (stored): Effect.Effect<Option.Option<PackageStatus>> => {
+      return Effect.flatMap(peekStore(key), (stored): Effect.Effect<Option.Option<PackageLookup>> => {
         if (Option.isSome(stored)) return Effect.succeed(stored)
         const fill = fills.find(key)
-        if (fill !== undefined) return Effect.succeed(statusOf(fill))
+        if (fill !== undefined) return Effect.succeed(lookupOf(fill))
         return isCurrent() ? Effect.succeedNone : peekCache(key)
       })
     })
@@ -195,14 +200,14 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
    * Returns the status of a package that is not cached. The result is `miss` if `open` would begin a fill, and `bypass`
    * if the package is too large for the store, the store fails, or the cache drains.
    */
-  const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageStatus> =>
+  const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageLookup> =>
     Effect.map(store.health.degraded, (degraded) => ({
       descriptor,
-      result: store.admits(descriptor.size) && !fills.isDraining() && !degraded ? "miss" : "bypass"
+      cacheResult: store.admits(descriptor.size) && !fills.isDraining() && !degraded ? "miss" : "bypass"
     }))
 
   const peek = <E>(key: PackageKey, resolve: Effect.Effect<PackageDescriptor, E>) =>
-    Effect.flatMap(peekCache(key), (cached): Effect.Effect<PackageStatus, E> =>
+    Effect.flatMap(peekCache(key), (cached): Effect.Effect<PackageLookup, E> =>
       Option.isSome(cached) ? Effect.succeed(cached.value) : Effect.flatMap(resolve, admission)
     )
 

@@ -80,7 +80,7 @@ const tooShort = new BodyError({ reason: new DiskFailed({ cause: "the blob is sh
 const changed = new BodyError({ reason: new DiskFailed({ cause: "the blob changed while it was read" }) })
 
 /** Converts an error of the store to the error that a reader returns. */
-export const bodyError = ({ cause }: BlobStoreError): BodyError =>
+export const toBodyError = ({ cause }: BlobStoreError): BodyError =>
   new BodyError({ reason: new DiskFailed({ cause }) })
 
 /** Reads at least one byte at `position`. Fails with `DiskFailed` if the blob has no byte at this position. */
@@ -90,7 +90,7 @@ export const readAt = (
   position: number
 ): Effect.Effect<number, BodyError> =>
   blob.read(into, position).pipe(
-    Effect.mapError(bodyError),
+    Effect.mapError(toBodyError),
     Effect.flatMap((count) => (count === 0 ? Effect.fail(tooShort) : Effect.succeed(count)))
   )
 
@@ -100,7 +100,7 @@ export const readAt = (
  */
 const assertUnchanged = (blob: BlobReader): Effect.Effect<void, BodyError> =>
   blob.unchanged.pipe(
-    Effect.mapError(bodyError),
+    Effect.mapError(toBodyError),
     Effect.flatMap((unchanged) => (unchanged ? Effect.void : Effect.fail(changed)))
   )
 

@@ -3,7 +3,7 @@ import { platform } from "@registry-packages-proxy/testkit/digest-cache/TestPack
 import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
 import fc from "fast-check"
-import { charge, DiskBudget } from "../../../src/internal/disk/DiskBudget.ts"
+import { chargedSize, DiskBudget } from "../../../src/internal/disk/DiskBudget.ts"
 import { DiskEntries, DiskEntry } from "../../../src/internal/disk/DiskEntries.ts"
 
 const cap = 200_000
@@ -37,7 +37,7 @@ class Model {
   lingering: ReadonlyArray<DiskEntry> = []
 
   get charged(): number {
-    return [...this.kept, ...this.lingering].reduce((sum, { size }) => sum + charge(size), base)
+    return [...this.kept, ...this.lingering].reduce((sum, { size }) => sum + chargedSize(size), base)
   }
 }
 
@@ -68,7 +68,7 @@ describe("Entries and DiskBudget", () => {
                 idle.slice(0, (victims ?? []).length),
                 "the least recently used first"
               )
-              const freeable = idle.reduce((sum, it) => sum + charge(it.size), 0)
+              const freeable = idle.reduce((sum, it) => sum + chargedSize(it.size), 0)
               assert.strictEqual(victims === undefined, freeable < shortage)
               victims?.forEach(remove)
               assert.strictEqual(budget.tryCharge(size), victims !== undefined)
@@ -80,7 +80,7 @@ describe("Entries and DiskBudget", () => {
             }
             case "use":
               if (found === undefined) break
-              entries.useAt(found, 1)
+              entries.touchAt(found, 1)
               model.kept = [...model.kept.filter((it) => it !== found), found]
               break
             case "hold":
@@ -111,8 +111,8 @@ describe("Entries and DiskBudget", () => {
 
   it("DiskBudget - counts whole blocks, foreign files permanently, and found files beyond the cap", () => {
     const budget = new DiskBudget(100_000)
-    assert.isAtLeast(charge(1), 4096)
-    assert.isAtLeast(charge(4097), 8192)
+    assert.isAtLeast(chargedSize(1), 4096)
+    assert.isAtLeast(chargedSize(4097), 8192)
     budget.chargeForeign(50_000)
     assert.isFalse(budget.admits(40_000))
     assert.isTrue(budget.admits(20_000))

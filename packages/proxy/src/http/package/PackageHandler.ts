@@ -36,22 +36,25 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
     cache.peek({ manifestDigest: query.manifestDigest, platform }, source.resolve)
 
   const head = (query: PackageQuery.PackageQuery, source: Source, record: RequestRecord) =>
-    Effect.map(inspect(query, source), ({ descriptor, result }): Response => {
-      record.cache = result
+    Effect.map(inspect(query, source), ({ descriptor, cacheResult }): Response => {
+      record.cache = cacheResult
       const headers = packageHeaders({
         manifestDigest: query.manifestDigest,
         descriptor,
-        result,
-        acceptsRanges: result !== "bypass",
+        cacheResult,
+        acceptsRanges: cacheResult !== "bypass",
         range: undefined
       })
       return HttpServerResponse.empty({ status: 200, headers })
     })
 
   const notModified = (query: PackageQuery.PackageQuery, source: Source, record: RequestRecord) =>
-    Effect.map(inspect(query, source), ({ result }): Response => {
-      record.cache = result
-      return HttpServerResponse.empty({ status: 304, headers: cachingHeaders(query.manifestDigest, result) })
+    Effect.map(inspect(query, source), ({ cacheResult }): Response => {
+      record.cache = cacheResult
+      return HttpServerResponse.empty({
+        status: 304,
+        headers: cachingHeaders(query.manifestDigest, cacheResult)
+      })
     })
 
   const get = (
@@ -73,11 +76,11 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
         Conditions.ifRange(request.headers["if-range"], etagOf(query.manifestDigest)) &&
         Conditions.parseRange(header, cached.value.descriptor.size) === "unsatisfiable"
       ) {
-        record.cache = cached.value.result
+        record.cache = cached.value.cacheResult
         return toResponse(unsatisfiableRange(cached.value.descriptor.size), record.requestId)
       }
       const opened = yield* cache.open({ manifestDigest: query.manifestDigest, platform }, source)
-      record.cache = opened.result
+      record.cache = opened.cacheResult
       const { descriptor } = opened
       const range =
         header !== undefined &&

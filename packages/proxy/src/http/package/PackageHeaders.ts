@@ -21,17 +21,17 @@ const cacheStatuses: Readonly<Record<CacheResult, string>> = {
  * The caching headers of a package response (200, 206 or 304). It may be cached for a year, since the bytes of a
  * package never change.
  */
-export const cachingHeaders = (manifestDigest: Digest, result: CacheResult) => ({
+export const cachingHeaders = (manifestDigest: Digest, cacheResult: CacheResult) => ({
   etag: etagOf(manifestDigest),
   "cache-control": "public, max-age=31536000, immutable",
-  "cache-status": cacheStatuses[result]
+  "cache-status": cacheStatuses[cacheResult]
 })
 
 /** The response headers of a package, or of a range of it. */
 export const packageHeaders = (options: {
   readonly manifestDigest: Digest
   readonly descriptor: PackageDescriptor
-  readonly result: CacheResult
+  readonly cacheResult: CacheResult
   readonly acceptsRanges: boolean
   readonly range: ByteRange | undefined
 }): Record<string, string> => {
@@ -42,7 +42,7 @@ export const packageHeaders = (options: {
     "content-disposition": `attachment; filename=${manifestDigest}.${extensions[descriptor.compression]}`,
     "accept-ranges": options.acceptsRanges ? "bytes" : "none",
     "docker-content-digest": descriptor.layerDigest,
-    ...cachingHeaders(manifestDigest, options.result)
+    ...cachingHeaders(manifestDigest, options.cacheResult)
   }
   if (range !== undefined)
     headers["content-range"] = `bytes ${range.start}-${range.end - 1}/${descriptor.size}`

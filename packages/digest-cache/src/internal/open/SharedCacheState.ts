@@ -4,7 +4,7 @@ import type { BlobStore } from "../../BlobStore.ts"
 import type { MemoryTier } from "./MemoryTier.ts"
 
 /** State that `Fills` and `CachedPackages` share. */
-export interface CacheParts {
+export interface SharedCacheState {
   readonly store: BlobStore["Service"]
   readonly memory: MemoryTier
   /** The versions that this process has verified since it started. */
