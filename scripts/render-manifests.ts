@@ -8,12 +8,13 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { writeFileSync } from "node:fs"
 import * as Manifests from "../packages/e2e/src/cluster/Manifests.ts"
 import * as ServerBuild from "../packages/e2e/src/run/ServerBuild.ts"
-import { which } from "../packages/e2e/src/run/Which.ts"
+import { findInPath } from "../packages/e2e/src/run/Which.ts"
 
 NodeRuntime.runMain(
   Effect.gen(function* () {
     const helm =
-      Option.getOrUndefined(yield* which("helm")) ?? (yield* ServerBuild.binary("helm", Console.error))
+      Option.getOrUndefined(yield* findInPath("helm")) ??
+      (yield* ServerBuild.buildServer("helm", Console.error))
     for (const { file, text } of yield* Manifests.render(helm)) writeFileSync(file, text)
   }).pipe(Effect.provide(NodeServices.layer))
 )

@@ -1,13 +1,13 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Option } from "effect"
 import * as ServerBuild from "../../packages/e2e/src/run/ServerBuild.ts"
-import { which } from "../../packages/e2e/src/run/Which.ts"
+import { findInPath } from "../../packages/e2e/src/run/Which.ts"
 
 /** Returns the command of a program: from PATH, or built from a Go module of the end-to-end tests. */
 export const command = (name: string): Promise<string> =>
   Effect.runPromise(
     Effect.gen(function* () {
-      const found = yield* which(name)
-      return Option.isSome(found) ? found.value : yield* ServerBuild.binary(name, Console.error)
+      const found = yield* findInPath(name)
+      return Option.isSome(found) ? found.value : yield* ServerBuild.buildServer(name, Console.error)
     }).pipe(Effect.provide(NodeServices.layer))
   )

@@ -23,7 +23,7 @@ const build = Effect.try({
 /** Installs the `requiredPrograms` that are missing, if `--install` or CI allows it. */
 const installPeers = (mayInstall: boolean) =>
   Effect.gen(function* () {
-    const installer = yield* Install.system({ mayInstall, say: Console.log })
+    const installer = yield* Install.makeInstaller({ mayInstall, say: Console.log })
     if (installer.mayInstall) yield* Install.ensureInstalled(Fixture.requiredPrograms, installer)
   }).pipe(Effect.provide(NodeServices.layer))
 

@@ -3,20 +3,20 @@ import { Console, Effect } from "effect"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
 import * as ReviewFixture from "../src/fixtures/ReviewFixture.ts"
-import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
+import { layerPrograms, layerOptions } from "../src/fixtures/RegistryFixture.ts"
 
 const flood = 100_000
 const connections = 64
 
-layer(layerPrograms, options)("A flood of invalid tokens", (it) => {
+layer(layerPrograms, layerOptions)("A flood of invalid tokens", (it) => {
   it.effect(
     "takes at most 16 reviews at a time and less than 50 MiB, and delays no client with a cached decision",
     () =>
       Effect.gen(function* () {
         const { counts, proxy, secureOrigin } = yield* ReviewFixture.start()
-        const strangers = yield* ReviewFixture.keepAlive(connections)
-        const known = yield* ReviewFixture.keepAlive(connections)
-        const good = ReviewFixture.requestStatus(secureOrigin, ReviewFixture.goodToken, known)
+        const strangers = yield* ReviewFixture.keepAliveAgent(connections)
+        const known = yield* ReviewFixture.keepAliveAgent(connections)
+        const good = ReviewFixture.requestStatus(secureOrigin, ReviewFixture.validToken, known)
         const idle = yield* ProcessMemory.read(proxy.pid)
         const statuses = new Map<number, number>()
         const bogus = (n: number) =>
@@ -46,15 +46,15 @@ layer(layerPrograms, options)("A flood of invalid tokens", (it) => {
               : bogus(n),
           { concurrency: connections, discard: true }
         )
-        const { peak } = yield* ProcessMemory.read(proxy.pid)
+        const { peakMiB: peak } = yield* ProcessMemory.read(proxy.pid)
         const { mostInProgress, tokenReviews } = yield* counts
-        const sizes = [idle.resident, before.resident, peak].map((size) => size.toFixed(1)).join(", ")
+        const sizes = [idle.residentMiB, before.residentMiB, peak].map((size) => size.toFixed(1)).join(", ")
         yield* Console.log(
           `${tokenReviews} TokenReviews, at most ${mostInProgress} at once; MiB idle, before, peak: ${sizes}`
         )
         assert.deepStrictEqual([...statuses], [[401, flood]])
         assert.isAtMost(mostInProgress, 16)
-        assert.isBelow(peak - before.resident, 50)
+        assert.isBelow(peak - before.residentMiB, 50)
       }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 1_200_000 }
   )

@@ -8,14 +8,14 @@ import {
   replaceFile,
   revoke
 } from "../src/fixtures/AccessFixture.ts"
-import { modes } from "../src/fixtures/AccessMode.ts"
+import { accessModes } from "../src/fixtures/AccessMode.ts"
 import { KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
 import * as SecureClient from "../src/clients/SecureClient.ts"
-import { options } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions } from "../src/fixtures/RegistryFixture.ts"
 
-const everySecond = (times: number): Eventually.Attempts => ({ times, millis: 1000 })
+const everySecond = (times: number): Eventually.Attempts => ({ times, intervalMillis: 1000 })
 
 /**
  * Starts the program in each mode. Returns a function that runs a body for all programs in parallel. Otherwise the
@@ -23,7 +23,7 @@ const everySecond = (times: number): Eventually.Attempts => ({ times, millis: 10
  */
 const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {
   const image = yield* prepareAccess
-  const programs = yield* Effect.forEach(modes, (mode, index) =>
+  const programs = yield* Effect.forEach(accessModes, (mode, index) =>
     Effect.map(mode.start(`${name}-${index}`, args), (program) => {
       const status = (asking: SecureClient.RequestOptions) =>
         SecureClient.statusOf(program.secureUrl(image.digest), asking)
@@ -48,7 +48,7 @@ const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<s
     Effect.forEach(programs, body, { concurrency: "unbounded", discard: true })
 })
 
-layer(KubernetesFixture.layer, options)("Access over time, in both modes at once", (it) => {
+layer(KubernetesFixture.layer, layerOptions)("Access over time, in both modes at once", (it) => {
   it.effect(
     "uses only cached decisions while the API server is down",
     () =>
@@ -66,14 +66,14 @@ layer(KubernetesFixture.layer, options)("Access over time, in both modes at once
         yield* grant("e2e-stranger", "packages", { serviceAccount: "stranger" })
         yield* each(({ is }) => Effect.andThen(is(known, 200), is(refused, 401)))
         yield* whileDown(
-          each(({ answers, becomes, is, metric, secureOrigin, url }) =>
+          each(({ expectedResponses, becomes, is, metric, secureOrigin, url }) =>
             Effect.gen(function* () {
               yield* is(known, 200)
               const unknown = yield* SecureClient.send(url, stranger)
-              assert.strictEqual(unknown.status, answers.unknownToken)
-              assert.strictEqual("retry-after" in unknown.headers, answers.unknownToken === 503)
-              yield* is({ certificate }, answers.unknownAccess)
-              if (answers.reusesStaleDecisions) {
+              assert.strictEqual(unknown.status, expectedResponses.unknownToken)
+              assert.strictEqual("retry-after" in unknown.headers, expectedResponses.unknownToken === 503)
+              yield* is({ clientCertificate: certificate }, expectedResponses.unknownAccess)
+              if (expectedResponses.reusesStaleDecisions) {
                 // The decision expires after 2 minutes, the review fails, and the stale decision is reused.
                 yield* Eventually.isTrue(
                   "a stale decision of a token",

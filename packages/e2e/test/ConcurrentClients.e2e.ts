@@ -7,12 +7,12 @@ import * as Download from "../src/clients/Download.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
-import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const clients = 100
 const mebibyte = 1024 * 1024
 
-layer(RegistryFixture.layerDebian, options)("Many clients of one uncached package", (it) => {
+layer(RegistryFixture.layerDebian, layerOptions)("Many clients of one uncached package", (it) => {
   it.effect(`cause one manifest and one blob request for ${clients} clients`, () =>
     Effect.gen(function* () {
       const { credentialsFile, layout, registry } = yield* RegistryFixture
@@ -22,17 +22,21 @@ layer(RegistryFixture.layerDebian, options)("Many clients of one uncached packag
       yield* registry.push(layout, warmUp, clusterPath)
       yield* registry.push(layout, image, clusterPath)
       // Warms up: the program's first request to the registry gets a challenge and is sent twice.
-      assert.isTrue((yield* Download.compare(proxy.url(warmUp.digest), warmUp.package.path)).isSame)
+      assert.isTrue(
+        (yield* Download.downloadAndCompare(proxy.packageUrl(warmUp.digest), warmUp.package.path)).isUnchanged
+      )
       const pushRequests = registry.requests().length
       const before = yield* ProcessMemory.read(proxy.pid)
 
       const downloads = yield* Effect.all(
-        Array.from({ length: clients }, () => Download.compare(proxy.url(image.digest), image.package.path)),
+        Array.from({ length: clients }, () =>
+          Download.downloadAndCompare(proxy.packageUrl(image.digest), image.package.path)
+        ),
         { concurrency: "unbounded" }
       )
       const after = yield* ProcessMemory.read(proxy.pid)
 
-      assert.isTrue(downloads.every(({ isSame, status }) => status === 200 && isSame))
+      assert.isTrue(downloads.every(({ isUnchanged, status }) => status === 200 && isUnchanged))
       const how = downloads.map(({ cacheStatus }) => cacheStatus)
       assert.strictEqual(how.filter((status) => status === "fwd=miss; stored").length, 1)
 
@@ -49,8 +53,8 @@ layer(RegistryFixture.layerDebian, options)("Many clients of one uncached packag
       const mebibytes = (value: number) => `${value.toFixed(0)} MiB`
       yield* Console.log(
         `${clients} clients of one 64 MiB miss: ${how.filter((status) => status.endsWith("collapsed")).length} collapsed, ` +
-          `resident memory ${mebibytes(before.resident)} before, ${mebibytes(after.peak)} peak ` +
-          `(${mebibytes(after.peak - before.resident)} more), ${mebibytes(after.resident)} after`
+          `resident memory ${mebibytes(before.residentMiB)} before, ${mebibytes(after.peakMiB)} peak ` +
+          `(${mebibytes(after.peakMiB - before.residentMiB)} more), ${mebibytes(after.residentMiB)} after`
       )
     }).pipe(Effect.scoped, showLogsOnFailure)
   )

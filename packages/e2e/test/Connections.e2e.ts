@@ -11,7 +11,7 @@ import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as MemoryLimit from "../src/machine/MemoryLimit.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
-import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
+import { layerPrograms, layerOptions } from "../src/fixtures/RegistryFixture.ts"
 
 const client = (name: string): string => fileURLToPath(new URL(`../clients/${name}`, import.meta.url))
 const reviewServer = fileURLToPath(new URL("../src/servers/ReviewServer.ts", import.meta.url))
@@ -44,7 +44,7 @@ const seconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return ((yield* Clock.currentTimeMillis) - began) / 1000
   })
 
-layer(layerPrograms, options)("Connections", (it) => {
+layer(layerPrograms, layerOptions)("Connections", (it) => {
   it.effect(
     "unread responses to 600 pipelines take less than 64 MiB, delay no other client, and end",
     () =>
@@ -53,15 +53,17 @@ layer(layerPrograms, options)("Connections", (it) => {
         const path = yield* Path.Path
         const file = path.join(yield* fs.makeTempDirectoryScoped(), "kubeconfig")
         const reviews = yield* Daemon.start("reviews", process.execPath, [reviewServer, "a-token"])
-        const [, server = ""] = yield* reviews.line(/listening on (\S+)/)
+        const [, server = ""] = yield* reviews.waitForLine(/listening on (\S+)/)
         yield* fs.writeFileString(file, kubeconfig(server))
         const memoryLimit = yield* MemoryLimit.make(512)
         yield* Console.log(`memory limit: ${memoryLimit.description}`)
         const proxy = yield* ProxyProcess.start({
           args: [`--kubeconfig=${file}`, "--secure-listen-address=127.0.0.1:0"],
-          command: memoryLimit.command
+          wrapCommand: memoryLimit.wrapCommand
         })
-        const [, securePort = ""] = yield* proxy.line(/"listening","url":"https:\/\/127\.0\.0\.1:(\d+)"/)
+        const [, securePort = ""] = yield* proxy.waitForLine(
+          /"listening","url":"https:\/\/127\.0\.0\.1:(\d+)"/
+        )
         const probe = seconds(HttpClient.get(`${proxy.origin}/healthz`))
         // Warms up, so that `before` includes the memory of the code.
         yield* Effect.replicateEffect(probe, 300)
@@ -89,24 +91,24 @@ layer(layerPrograms, options)("Connections", (it) => {
               kind,
               ...token
             ])
-            yield* flood.line(/^sent/)
+            yield* flood.waitForLine(/^sent/)
             // The clients stay connected. From here on, only the program closes connections.
             return yield* seconds(
               Eventually.isTrue(
                 "the end of all connections",
                 Effect.map(socketsOf(proxy.pid), (sockets) => sockets <= idle + 1),
-                { times: 800, millis: 200 }
+                { times: 800, intervalMillis: 200 }
               )
             )
           }).pipe(Effect.scoped, Effect.raceFirst(probing))
-          const { peak } = yield* ProcessMemory.read(proxy.pid)
-          const sizes = [before.resident, peak].map((size) => size.toFixed(1)).join(", ")
+          const { peakMiB: peak } = yield* ProcessMemory.read(proxy.pid)
+          const sizes = [before.residentMiB, peak].map((size) => size.toFixed(1)).join(", ")
           yield* Console.log(
             `${who}, ${kind}: all closed after ${took.toFixed(0)} s; slowest probe ${slowest} s; MiB before, peak: ${sizes}`
           )
           assert.isBelow(took, 90)
           assert.isBelow(slowest, 1)
-          assert.isBelow(peak - before.resident, 64)
+          assert.isBelow(peak - before.residentMiB, 64)
         }
       }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 420_000 }
@@ -129,17 +131,17 @@ layer(layerPrograms, options)("Connections", (it) => {
           JSON.stringify(registrySecret({ address: registry.host, path: "/own", scheme: "http" }))
         )
         const proxy = yield* ProxyProcess.start({ credentialsFile })
-        const url = proxy.url(digest, { path: "packages" })
+        const url = proxy.packageUrl(digest, { path: "packages" })
         const slow = yield* Daemon.start("slow", "python3", [client("slow.py"), url, "4096", "10"])
-        yield* slow.line(/^\d+$/)
+        yield* slow.waitForLine(/^\d+$/)
         const idle = yield* socketsOf(proxy.pid)
         const stopped = yield* Daemon.start("stopped", "python3", [client("slow.py"), url, "4096", "3600"])
-        yield* stopped.line(/^\d+$/)
+        yield* stopped.waitForLine(/^\d+$/)
         const took = yield* seconds(
           Eventually.isTrue(
             "the disconnection of the client that stopped",
             Effect.map(socketsOf(proxy.pid), (sockets) => sockets <= idle),
-            { times: 900, millis: 100 }
+            { times: 900, intervalMillis: 100 }
           )
         )
         yield* Console.log(`disconnected after ${took.toFixed(0)} s`)
@@ -149,7 +151,7 @@ layer(layerPrograms, options)("Connections", (it) => {
         yield* Eventually.isTrue(
           "100 seconds of the slow client",
           Effect.sync(() => slow.lines().length > 10),
-          { times: 900, millis: 100 }
+          { times: 900, intervalMillis: 100 }
         )
         assert.notInclude(slow.lines(), "broken")
       }).pipe(Effect.scoped, showLogsOnFailure),

@@ -6,10 +6,10 @@ import * as Download from "../src/clients/Download.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
 import { registryUser } from "../src/registries/Registry.ts"
-import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 // A changed credentials file takes effect within five seconds. The tests check ten times a second.
-const withinFiveSeconds = { times: 50, millis: 100 }
+const withinFiveSeconds = { times: 50, intervalMillis: 100 }
 
 const pushed = Effect.fnUntraced(function* (name: string, seed: number) {
   const { layout, registry } = yield* RegistryFixture
@@ -21,11 +21,14 @@ const pushed = Effect.fnUntraced(function* (name: string, seed: number) {
 const untilServed = (url: string, file: string) =>
   Eventually.isTrue(
     "the package, after the credentials file has changed",
-    Effect.map(Download.compare(url, file), ({ isSame, status }) => status === 200 && isSame),
+    Effect.map(
+      Download.downloadAndCompare(url, file),
+      ({ isUnchanged, status }) => status === 200 && isUnchanged
+    ),
     withinFiveSeconds
   )
 
-layer(RegistryFixture.layerDebian, options)("Credentials", (it) => {
+layer(RegistryFixture.layerDebian, layerOptions)("Credentials", (it) => {
   it.effect("that are wrong cause a 502 that says so, and work within five seconds of a correction", () =>
     Effect.gen(function* () {
       const path = yield* Path.Path
@@ -35,13 +38,13 @@ layer(RegistryFixture.layerDebian, options)("Credentials", (it) => {
       const wrongCredentials = { ...registry.credentials, password: "e2e-not-the-password" }
       yield* CredentialsFile.write(credentialsFile, { ...registry, credentials: wrongCredentials })
       const proxy = yield* ProxyProcess.start({ credentialsFile })
-      const { detail, status } = yield* Download.problem(proxy.url(image.digest))
+      const { detail, status } = yield* Download.requestProblem(proxy.packageUrl(image.digest))
       assert.strictEqual(status, 502)
       assert.include(detail, registry.host)
       assert.match(detail, /credentials/i)
 
       yield* CredentialsFile.write(credentialsFile, registry)
-      yield* untilServed(proxy.url(image.digest), image.package.path)
+      yield* untilServed(proxy.packageUrl(image.digest), image.package.path)
 
       const written = proxy.lines().join("\n")
       for (const secret of [registryUser.password, wrongCredentials.password]) {
@@ -62,13 +65,13 @@ layer(RegistryFixture.layerDebian, options)("Credentials", (it) => {
         credentials: registry.credentials
       })
       const proxy = yield* ProxyProcess.start({ credentialsFile })
-      const { detail, status } = yield* Download.problem(proxy.url(image.digest))
+      const { detail, status } = yield* Download.requestProblem(proxy.packageUrl(image.digest))
       assert.strictEqual(status, 502)
       assert.include(detail, registry.host)
       assert.match(detail, /certificate/)
 
       yield* CredentialsFile.write(credentialsFile, registry)
-      yield* untilServed(proxy.url(image.digest), image.package.path)
+      yield* untilServed(proxy.packageUrl(image.digest), image.package.path)
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
@@ -76,8 +79,8 @@ layer(RegistryFixture.layerDebian, options)("Credentials", (it) => {
     Effect.gen(function* () {
       const { credentialsFile } = yield* RegistryFixture
       const proxy = yield* ProxyProcess.start({ credentialsFile })
-      const url = proxy.url(`sha256:${"0".repeat(64)}`, { repository: "unknown.invalid/modules" })
-      const { detail, status } = yield* Download.problem(url)
+      const url = proxy.packageUrl(`sha256:${"0".repeat(64)}`, { repository: "unknown.invalid/modules" })
+      const { detail, status } = yield* Download.requestProblem(url)
       assert.strictEqual(status, 404)
       assert.include(detail, "unknown.invalid/modules")
     }).pipe(Effect.scoped, showLogsOnFailure)

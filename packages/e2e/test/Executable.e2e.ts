@@ -5,9 +5,9 @@ import * as Script from "../../../scripts/build/Script.ts"
 import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
-import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
-const { built } = ProxyProcess
+const { buildOutput } = ProxyProcess
 
 /** Values of NODE_OPTIONS. `accepted` is true if V8 still accepts the executable's code cache with this value. */
 const nodeOptions = [
@@ -27,7 +27,7 @@ const credentials = Effect.gen(function* () {
 
 const codeCacheLines = (lines: ReadonlyArray<string>) => lines.filter((line) => line.includes("code cache"))
 
-layer(RegistryFixture.layerDebian, options)("The executable", (it) => {
+layer(RegistryFixture.layerDebian, layerOptions)("The executable", (it) => {
   it.effect(
     "prints version, commit, Node, platform, and that V8 accepted its code cache",
     Effect.fn(function* () {
@@ -35,7 +35,7 @@ layer(RegistryFixture.layerDebian, options)("The executable", (it) => {
         `^registry-packages-proxy \\d+\\.\\d+\\.\\d+ \\(commit [0-9a-f]{40}(\\+changes)?, executable, code cache accepted, ` +
           `Node ${process.versions.node.replaceAll(".", "\\.")}, linux-${process.arch}\\)\n$`
       )
-      assert.match(yield* Command.run(built.executable, ["--version"]), expected)
+      assert.match(yield* Command.run(buildOutput.executable, ["--version"]), expected)
     }, showLogsOnFailure)
   )
 
@@ -43,7 +43,7 @@ layer(RegistryFixture.layerDebian, options)("The executable", (it) => {
     "matches its printed checksum, and so does the script",
     Effect.fn(function* () {
       const path = yield* Path.Path
-      for (const file of [...Object.values(built.executables), built.script]) {
+      for (const file of [...Object.values(buildOutput.executables), buildOutput.script]) {
         const checked = yield* Command.run("sha256sum", ["--check", `${file}.sha256`], {
           cwd: path.dirname(file)
         })
@@ -56,8 +56,8 @@ layer(RegistryFixture.layerDebian, options)("The executable", (it) => {
     "contains both parts of the script that is shipped beside it, unchanged and readable",
     Effect.fn(function* () {
       const fs = yield* FileSystem.FileSystem
-      const { program, telemetry } = Script.split(yield* fs.readFileString(built.script))
-      for (const file of Object.values(built.executables)) {
+      const { program, telemetry } = Script.split(yield* fs.readFileString(buildOutput.script))
+      for (const file of Object.values(buildOutput.executables)) {
         const executable = Buffer.from(yield* fs.readFile(file))
         for (const part of [program, telemetry]) assert.isTrue(executable.includes(part, 0, "latin1"), file)
       }
@@ -104,7 +104,7 @@ layer(RegistryFixture.layerDebian, options)("The executable", (it) => {
       const path = yield* Path.Path
       const { directory } = yield* RegistryFixture
       // Overwrites the flag `--no-warnings` with another flag of the same length, so that Node prints warnings.
-      const bytes = Buffer.from(yield* fs.readFile(built.executable))
+      const bytes = Buffer.from(yield* fs.readFile(buildOutput.executable))
       const flag = Buffer.from("--no-warnings")
       const at = bytes.lastIndexOf(flag)
       assert.isAbove(at, bytes.indexOf(Buffer.from("// packages/proxy/src/main.ts")))

@@ -8,7 +8,7 @@ import * as Tinyproxy from "../src/servers/Tinyproxy.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
 import { nonLoopbackHost } from "../src/registries/Registry.ts"
-import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
 const { clusterPath } = CredentialsFile
@@ -26,7 +26,7 @@ const proxied = Effect.gen(function* () {
   return { credentialsFile, host }
 })
 
-layer(RegistryFixture.layerDebian, options)("A forward proxy", (it) => {
+layer(RegistryFixture.layerDebian, layerOptions)("A forward proxy", (it) => {
   it.effect("tunnels requests to the registry, and its password is not logged", () =>
     Effect.gen(function* () {
       const { layout, registry } = yield* RegistryFixture
@@ -35,13 +35,13 @@ layer(RegistryFixture.layerDebian, options)("A forward proxy", (it) => {
       const program = yield* ProxyProcess.start({ credentialsFile, env: { HTTPS_PROXY: forward.url } })
       const image = yield* layout.image({ name: "tunnelled", size: 64 * mebibyte, seed: 1 })
       yield* registry.push(layout, image, clusterPath)
-      const pulled = yield* Download.compare(program.url(image.digest), image.package.path)
-      assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
+      const pulled = yield* Download.downloadAndCompare(program.packageUrl(image.digest), image.package.path)
+      assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isUnchanged: true })
       yield* Eventually.isTrue(
         "a tunnel in tinyproxy's log",
-        Effect.sync(() => forward.tunnels().length > 0)
+        Effect.sync(() => forward.tunnelTargets().length > 0)
       )
-      assert.deepStrictEqual([...new Set(forward.tunnels())], [host])
+      assert.deepStrictEqual([...new Set(forward.tunnelTargets())], [host])
       assert.notInclude(program.lines().join("\n"), forward.password)
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
@@ -59,14 +59,17 @@ layer(RegistryFixture.layerDebian, options)("A forward proxy", (it) => {
         const program = yield* ProxyProcess.start({ credentialsFile, env })
         const image = yield* layout.image({ name: `direct-${seed}`, size: 20 * 1024, seed })
         yield* registry.push(layout, image, clusterPath)
-        const pulled = yield* Download.compare(program.url(image.digest), image.package.path)
-        assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
-        const probe = yield* forward.probe
+        const pulled = yield* Download.downloadAndCompare(
+          program.packageUrl(image.digest),
+          image.package.path
+        )
+        assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isUnchanged: true })
+        const probe = yield* forward.awaitEarlierRequests
         yield* Eventually.isTrue(
           "the probe in tinyproxy's log",
-          Effect.sync(() => forward.tunnels().length > 0)
+          Effect.sync(() => forward.tunnelTargets().length > 0)
         )
-        assert.deepStrictEqual(forward.tunnels(), [probe])
+        assert.deepStrictEqual(forward.tunnelTargets(), [probe])
       }).pipe(Effect.scoped, showLogsOnFailure)
     )
   }
@@ -77,7 +80,7 @@ layer(RegistryFixture.layerDebian, options)("A forward proxy", (it) => {
       const forward = yield* Tinyproxy.start
       const env = { HTTPS_PROXY: forward.url.replace(forward.password, "e2e-not-the-password") }
       const program = yield* ProxyProcess.start({ credentialsFile, env })
-      const { status } = yield* Download.problem(program.url(`sha256:${"0".repeat(64)}`))
+      const { status } = yield* Download.requestProblem(program.packageUrl(`sha256:${"0".repeat(64)}`))
       assert.strictEqual(status, 502)
     }).pipe(Effect.scoped, showLogsOnFailure)
   )

@@ -10,10 +10,10 @@ import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import { clusterPath } from "../src/program/CredentialsFile.ts"
 import * as Command from "../src/run/Command.ts"
 import * as Container from "../src/image/Container.ts"
-import { ImageFixture, source } from "../src/image/ImageFixture.ts"
+import { ImageFixture, buildInfo } from "../src/image/ImageFixture.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as ServerBuild from "../src/run/ServerBuild.ts"
-import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mib = 1024 * 1024
 
@@ -70,8 +70,8 @@ const decodeConfig = Schema.decodeEffect(
 
 const annotations = {
   "org.opencontainers.image.created": "2023-11-14T22:13:20Z",
-  "org.opencontainers.image.revision": source.commit,
-  "org.opencontainers.image.version": source.version,
+  "org.opencontainers.image.revision": buildInfo.commit,
+  "org.opencontainers.image.version": buildInfo.version,
   "org.opencontainers.image.title": "registry-packages-proxy",
   "org.opencontainers.image.licenses": "Apache-2.0"
 }
@@ -79,7 +79,7 @@ const annotations = {
 const signed = "registry-packages-proxy"
 
 const makeCosign = Effect.gen(function* () {
-  const command = yield* ServerBuild.binary("cosign")
+  const command = yield* ServerBuild.buildServer("cosign")
   const { directory } = yield* ImageFixture
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -95,7 +95,7 @@ const makeCosign = Effect.gen(function* () {
 })
 
 layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), {
-  ...options,
+  ...layerOptions,
   timeout: "5 minutes"
 })("The image", (it) => {
   for (const architecture of architectures) {
@@ -201,9 +201,9 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
         yield* fs.writeFileString(path.join(credentials, "credentials.yaml"), "[]")
         const program = yield* Container.start({
           name: `image-${user}`,
-          root: yield* first.root(first.names[ProxyProcess.built.architecture]),
-          cache,
-          credentials,
+          imageRoot: yield* first.root(first.names[ProxyProcess.buildOutput.architecture]),
+          cacheDirectory: cache,
+          credentialsDirectory: credentials,
           user,
           args: [
             "--listen-address=127.0.0.1:0",
@@ -211,7 +211,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
             "--credentials-file=/credentials/credentials.yaml"
           ]
         })
-        const [, origin = ""] = yield* program.line(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
+        const [, origin = ""] = yield* program.waitForLine(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
         assert.strictEqual((yield* HttpClient.get(`${origin}/readyz`)).status, 200)
         const status = yield* fs.readFileString(`/proc/${program.pid}/status`)
         assert.match(status, new RegExp(`^Uid:(\\s+${user}){4}$`, "m"))
@@ -238,10 +238,13 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
         yield* Command.run(...command("", ["--version"])),
         /executable without code cache, .*linux-arm64/
       )
-      const program = yield* ProxyProcess.start({ credentialsFile, command })
+      const program = yield* ProxyProcess.start({ credentialsFile, wrapCommand: command })
       for (const cacheStatus of ["fwd=miss; stored", "hit"]) {
-        const served = yield* Download.compare(program.url(image.digest), image.package.path)
-        assert.deepInclude(served, { status: 200, cacheStatus, isSame: true })
+        const served = yield* Download.downloadAndCompare(
+          program.packageUrl(image.digest),
+          image.package.path
+        )
+        assert.deepInclude(served, { status: 200, cacheStatus, isUnchanged: true })
       }
       assert.strictEqual(yield* program.stop(), 0)
     }, showLogsOnFailure)
@@ -264,7 +267,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
       const signature = path.join(directory, "signature")
       const cosign = Cosign.make({ command, key: `${own}.key`, password: env.COSIGN_PASSWORD })
       yield* Effect.promise(() => ImageSignature.write(cosign, signature, first.digest, signed))
-      yield* registry.push({ directory: first.layout }, { name: source.version }, signed)
+      yield* registry.push({ directory: first.layout }, { name: buildInfo.version }, signed)
       yield* registry.push({ directory: signature }, { name: ImageSignature.tagOf(first.digest) }, signed)
       const verify = (key: string, digest: string) =>
         Command.run(

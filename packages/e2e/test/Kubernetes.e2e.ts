@@ -16,13 +16,13 @@ import { moduleSource, registrySecret } from "../src/servers/KubeObjects.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
-import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 /** Polls for one second, for changes that the program must notice at once. */
-const withinASecond = { times: 100, millis: 10 }
+const withinASecond = { times: 100, intervalMillis: 10 }
 
 /** Polls for two minutes, for changes that the program notices after a backoff of at most one minute. */
-const withinTwoMinutes = { times: 600, millis: 200 }
+const withinTwoMinutes = { times: 600, intervalMillis: 200 }
 
 const pushed = Effect.fnUntraced(function* (name: string, seed: number, repository: string) {
   const { layout, registry } = yield* RegistryFixture
@@ -44,7 +44,7 @@ const source = Effect.map(RegistryFixture, ({ registry: { ca, host } }) => (pass
   credentials: credentialsFor(host, password)
 }))
 
-layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
+layer(KubernetesFixture.layer, layerOptions)("Kubernetes", (it) => {
   it.effect("serves a package within a second of its ModuleSource, and no more after its deletion", () =>
     Effect.gen(function* () {
       const { admin } = yield* KubernetesFixture
@@ -53,8 +53,10 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
       const images = yield* Effect.forEach([1, 2, 3, 4], (seed) => pushed(`module-${seed}`, seed, "one"))
       const program = yield* startProgram("modules")
       const repository = `${registry.host}/one`
-      const [first, second, third, fourth] = images.map(({ digest }) => program.url(digest, { repository }))
-      const unknown = yield* Download.problem(first ?? "")
+      const [first, second, third, fourth] = images.map(({ digest }) =>
+        program.packageUrl(digest, { repository })
+      )
+      const unknown = yield* Download.requestProblem(first ?? "")
       assert.strictEqual(unknown.status, 404)
 
       const began = yield* Clock.currentTimeMillis
@@ -66,12 +68,12 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         `a ModuleSource: applied in ${applied - began} ms, served ${served - applied} ms later`
       )
       assert.isBelow(served - began, 1000)
-      const pulled = yield* Download.compare(first ?? "", images[0]?.package.path ?? "")
-      assert.deepInclude(pulled, { status: 200, isSame: true })
+      const pulled = yield* Download.downloadAndCompare(first ?? "", images[0]?.package.path ?? "")
+      assert.deepInclude(pulled, { status: 200, isUnchanged: true })
 
       yield* admin.apply(moduleSource("one", "one", at(wrongPasswords[0])))
       yield* program.awaitLogLines(`"object read","object":"ModuleSource one"`, 2)
-      const refused = yield* Download.problem(second ?? "")
+      const refused = yield* Download.requestProblem(second ?? "")
       assert.strictEqual(refused.status, 502)
       assert.match(refused.detail, /credentials/)
       assert.notInclude(refused.detail, wrongPasswords[0])
@@ -94,8 +96,8 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         const at = yield* source
         const images = yield* Effect.forEach([11, 12, 13, 14], (seed) => pushed(`own-${seed}`, seed, "sys"))
         const program = yield* startProgram("secret")
-        const [first, second, third, fourth] = images.map(({ digest }) => program.url(digest))
-        assert.strictEqual((yield* Download.problem(first ?? "")).status, 404)
+        const [first, second, third, fourth] = images.map(({ digest }) => program.packageUrl(digest))
+        assert.strictEqual((yield* Download.requestProblem(first ?? "")).status, 404)
         yield* admin.apply(registrySecret("sys", at()))
         yield* statusIs(first ?? "", 200, withinASecond)
         yield* admin.apply(registrySecret("sys", at(wrongPasswords[1])))
@@ -125,9 +127,9 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
       )
       const after = yield* ProcessMemory.read(program.pid)
       yield* Console.log(
-        `500 ModuleSources: resident ${before.resident.toFixed(1)} MiB before, ${after.resident.toFixed(1)} after, ${after.peak.toFixed(1)} peak`
+        `500 ModuleSources: resident ${before.residentMiB.toFixed(1)} MiB before, ${after.residentMiB.toFixed(1)} after, ${after.peakMiB.toFixed(1)} peak`
       )
-      assert.isBelow(after.peak - before.resident, 100)
+      assert.isBelow(after.peakMiB - before.residentMiB, 100)
       const listed = yield* startProgram("many-listed")
       assert.strictEqual(yield* listed.metric("registry_packages_proxy_sources_known"), 500)
       yield* Effect.forEach(many, admin.remove, { concurrency: 8, discard: true })
@@ -154,9 +156,9 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         yield* cluster.admin.apply(moduleSource("goes", "goes", at()))
         const program = yield* startProgram("down")
         const repository = `${registry.host}/stays`
-        const [first, second, third] = images.map(({ digest }) => program.url(digest, { repository }))
+        const [first, second, third] = images.map(({ digest }) => program.packageUrl(digest, { repository }))
         yield* statusIs(first ?? "", 200)
-        const gone = program.url(images[0]?.digest.replace(/.{4}$/, "0000") ?? "", {
+        const gone = program.packageUrl(images[0]?.digest.replace(/.{4}$/, "0000") ?? "", {
           repository: `${registry.host}/goes`
         })
         yield* cluster.whileDown(
@@ -171,12 +173,12 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
             yield* Effect.sleep("60 seconds")
             yield* statusIs(second ?? "", 200, withinASecond)
             // Not 404, because the program cannot know whether the ModuleSource was created during the outage.
-            const unknown = program.url(added.digest, { repository: `${registry.host}/added` })
-            assert.strictEqual((yield* Download.problem(unknown)).status, 503)
+            const unknown = program.packageUrl(added.digest, { repository: `${registry.host}/added` })
+            assert.strictEqual((yield* Download.requestProblem(unknown)).status, 503)
           })
         )
         yield* statusIs(
-          program.url(added.digest, { repository: `${registry.host}/added` }),
+          program.packageUrl(added.digest, { repository: `${registry.host}/added` }),
           200,
           withinTwoMinutes
         )
@@ -205,18 +207,18 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         const later = yield* pushed("rbac-later", 32, "later")
         yield* cluster.admin.apply(moduleSource("known", "known", at()))
         const program = yield* startProgram("rbac")
-        const [binding] = (yield* KubeCluster.objectsOf(KubeCluster.rbacFile)).filter(
+        const [binding] = (yield* KubeCluster.readObjects(KubeCluster.rbacFile)).filter(
           ({ kind }) => kind === "ClusterRoleBinding"
         )
         assert.isDefined(binding)
         yield* cluster.admin.remove(binding)
         // The open watch does not notice the change. The restart makes the program list and watch again.
         yield* cluster.whileDown(Effect.void)
-        yield* program.line(/RBAC does not allow us to list and watch modulesources\.deckhouse\.io/)
+        yield* program.waitForLine(/RBAC does not allow us to list and watch modulesources\.deckhouse\.io/)
         yield* cluster.admin.apply(moduleSource("later", "later", at()))
-        yield* statusIs(program.url(known.digest, { repository: `${registry.host}/known` }), 200)
-        const url = program.url(later.digest, { repository: `${registry.host}/later` })
-        assert.strictEqual((yield* Download.problem(url)).status, 503)
+        yield* statusIs(program.packageUrl(known.digest, { repository: `${registry.host}/known` }), 200)
+        const url = program.packageUrl(later.digest, { repository: `${registry.host}/later` })
+        assert.strictEqual((yield* Download.requestProblem(url)).status, 503)
         yield* cluster.admin.apply(binding)
         yield* statusIs(url, 200, withinTwoMinutes)
         const told = program.lines().filter((line) => /RBAC does not allow us.*modulesources/.test(line))
@@ -241,7 +243,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         yield* Effect.sleep("25 seconds")
         yield* cluster.whileDown(Effect.void)
         yield* cluster.admin.apply(moduleSource("rotated", "rotated", at()))
-        const url = program.url(image.digest, { repository: `${registry.host}/rotated` })
+        const url = program.packageUrl(image.digest, { repository: `${registry.host}/rotated` })
         yield* statusIs(url, 200, withinTwoMinutes)
         assert.isEmpty(program.lines().filter((line) => line.includes("it rejects our credentials")))
         yield* cluster.admin.remove(moduleSource("rotated", "rotated", at()))

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import { load } from "js-yaml"
 import { fileURLToPath } from "node:url"
-import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
+import { layerPrograms, layerOptions } from "../src/fixtures/RegistryFixture.ts"
 import * as Command from "../src/run/Command.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
@@ -65,7 +65,7 @@ const run = (command: string, ...args: ReadonlyArray<string>) =>
 
 const node = (...args: ReadonlyArray<string>) => run(process.execPath, ...args)
 
-layer(Layer.provideMerge(Consumer.layer, layerPrograms), options)(
+layer(Layer.provideMerge(Consumer.layer, layerPrograms), layerOptions)(
   "The packages, installed by npm alone",
   (it) => {
     it.effect("have types that plain tsc accepts, dependencies included", () =>

@@ -16,11 +16,11 @@ import * as Eventually from "../src/machine/Eventually.ts"
 import * as BreakingForwarder from "../src/registries/BreakingForwarder.ts"
 import type { PrivateRegistry } from "../src/registries/PrivateRegistry.ts"
 import * as Probe from "../src/registries/Probe.ts"
-import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
+import { layerPrograms, layerOptions } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
 // A changed credentials file takes effect within five seconds. The tests check ten times a second.
-const withinFiveSeconds = { times: 50, millis: 100 }
+const withinFiveSeconds = { times: 50, intervalMillis: 100 }
 
 interface SuiteContext<R extends PrivateRegistry> {
   readonly registry: R
@@ -89,7 +89,7 @@ export const suite = <R extends PrivateRegistry>(
     const { registry } = yield* SuiteFixture
     const { credentialsFile, repository } = yield* known(file, registry.credentials)
     const proxy = yield* ProxyProcess.start({ credentialsFile, args })
-    return { ...proxy, at: (digest: string, path = "") => proxy.url(digest, { repository, path }) }
+    return { ...proxy, at: (digest: string, path = "") => proxy.packageUrl(digest, { repository, path }) }
   })
 
   const pushed = Effect.fnUntraced(function* (name: string, size: number, seed: number, path = "") {
@@ -99,7 +99,7 @@ export const suite = <R extends PrivateRegistry>(
     return image
   })
 
-  layer(layerFixture, options)(name, (it) => {
+  layer(layerFixture, layerOptions)(name, (it) => {
     it.effect("refuses clients without a password", () =>
       Effect.gen(function* () {
         const { registry } = yield* SuiteFixture
@@ -108,7 +108,9 @@ export const suite = <R extends PrivateRegistry>(
         assert.strictEqual(yield* Probe.anonymousStatus(registry.host, registry.ca, target), 401)
         const { credentialsFile, repository } = yield* known("anonymous.json", undefined)
         const proxy = yield* ProxyProcess.start({ credentialsFile })
-        const { detail, status } = yield* Download.problem(proxy.url(image.digest, { repository }))
+        const { detail, status } = yield* Download.requestProblem(
+          proxy.packageUrl(image.digest, { repository })
+        )
         assert.strictEqual(status, 502)
         assert.include(detail, registry.host)
       }).pipe(Effect.scoped, showLogsOnFailure)
@@ -118,10 +120,10 @@ export const suite = <R extends PrivateRegistry>(
       Effect.gen(function* () {
         const image = yield* pushed("plain", 20 * 1024, 2)
         const proxy = yield* started("plain.json")
-        const miss = yield* Download.compare(proxy.at(image.digest), image.package.path)
-        assert.deepInclude(miss, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
-        const hit = yield* Download.compare(proxy.at(image.digest), image.package.path)
-        assert.deepInclude(hit, { status: 200, isSame: true })
+        const miss = yield* Download.downloadAndCompare(proxy.at(image.digest), image.package.path)
+        assert.deepInclude(miss, { status: 200, cacheStatus: "fwd=miss; stored", isUnchanged: true })
+        const hit = yield* Download.downloadAndCompare(proxy.at(image.digest), image.package.path)
+        assert.deepInclude(hit, { status: 200, isUnchanged: true })
       }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
@@ -130,8 +132,8 @@ export const suite = <R extends PrivateRegistry>(
         const path = "release/some.module/v1_2-3"
         const image = yield* pushed("nested", 20 * 1024, 3, `/${path}`)
         const proxy = yield* started("nested.json")
-        const pulled = yield* Download.compare(proxy.at(image.digest, path), image.package.path)
-        assert.deepInclude(pulled, { status: 200, isSame: true })
+        const pulled = yield* Download.downloadAndCompare(proxy.at(image.digest, path), image.package.path)
+        assert.deepInclude(pulled, { status: 200, isUnchanged: true })
       }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
@@ -144,8 +146,8 @@ export const suite = <R extends PrivateRegistry>(
         const image = index.images["arm64"]
         assert.isDefined(image)
         const proxy = yield* started("index.json", ["--platform=linux/arm64"])
-        const pulled = yield* Download.compare(proxy.at(index.digest), image.package.path)
-        assert.deepInclude(pulled, { status: 200, isSame: true })
+        const pulled = yield* Download.downloadAndCompare(proxy.at(index.digest), image.package.path)
+        assert.deepInclude(pulled, { status: 200, isUnchanged: true })
         assert.strictEqual(pulled.headers["content-type"], "application/zstd")
       }).pipe(Effect.scoped, showLogsOnFailure)
     )
@@ -185,8 +187,11 @@ export const suite = <R extends PrivateRegistry>(
         const forwarder = yield* BreakingForwarder.make(registry.host, 16 * mebibyte)
         const { credentialsFile, repository } = yield* known("big.json", registry.credentials, forwarder.host)
         const proxy = yield* ProxyProcess.start({ credentialsFile })
-        const pulled = yield* Download.compare(proxy.url(image.digest, { repository }), image.package.path)
-        assert.deepInclude(pulled, { status: 200, isSame: true })
+        const pulled = yield* Download.downloadAndCompare(
+          proxy.packageUrl(image.digest, { repository }),
+          image.package.path
+        )
+        assert.deepInclude(pulled, { status: 200, isUnchanged: true })
         assert.isTrue(forwarder.hasAborted())
         const rest = registry.ignoresRanges === true ? "GET blobs 200" : "GET blobs 206"
         yield* Eventually.isTrue(
@@ -199,7 +204,7 @@ export const suite = <R extends PrivateRegistry>(
     it.effect("causes a 404 for a package that it does not have", () =>
       Effect.gen(function* () {
         const proxy = yield* started("absent.json")
-        const { status } = yield* Download.problem(proxy.at(`sha256:${"0".repeat(64)}`))
+        const { status } = yield* Download.requestProblem(proxy.at(`sha256:${"0".repeat(64)}`))
         assert.strictEqual(status, 404)
       }).pipe(Effect.scoped, showLogsOnFailure)
     )
@@ -215,15 +220,15 @@ export const suite = <R extends PrivateRegistry>(
         const changed = yield* registry.changePassword
         const proxy = yield* started("rotated.json")
         const url = proxy.at(image.digest)
-        const { detail, status } = yield* Download.problem(url)
+        const { detail, status } = yield* Download.requestProblem(url)
         assert.strictEqual(status, 502)
         assert.include(detail, "refused our credentials")
         yield* known("rotated.json", changed)
         yield* Eventually.isTrue(
           "the package, after the credentials file has changed",
           Effect.map(
-            Download.compare(url, image.package.path),
-            ({ isSame, status }) => status === 200 && isSame
+            Download.downloadAndCompare(url, image.package.path),
+            ({ isUnchanged, status }) => status === 200 && isUnchanged
           ),
           withinFiveSeconds
         )

@@ -27,7 +27,7 @@ const debian = (wantsTokens: boolean) =>
   Distribution.make("docker-registry", "docker-registry", { wantsTokens })
 
 const newest = (wantsTokens: boolean) =>
-  Effect.flatMap(ServerBuild.binary("distribution"), (command) =>
+  Effect.flatMap(ServerBuild.buildServer("distribution"), (command) =>
     Distribution.make("distribution", command, { wantsTokens })
   )
 

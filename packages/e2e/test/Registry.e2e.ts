@@ -7,15 +7,15 @@ import { clusterPath, modulePath } from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
 import type { ImageLayout } from "../src/machine/ImageLayout.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
-import type { PackageRequest } from "../src/clients/PackageFile.ts"
+import type { PackageOptions } from "../src/clients/PackageFile.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
-import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
 const fetchPy = fileURLToPath(new URL("../clients/fetch.py", import.meta.url))
 
 const pushed = Effect.fnUntraced(function* (
-  request: PackageRequest & { readonly name: string },
+  request: PackageOptions & { readonly name: string },
   repository: string
 ) {
   const { layout, registry } = yield* RegistryFixture
@@ -35,19 +35,19 @@ const missThenHit = Effect.fnUntraced(function* (
   url: string,
   wanted: Effect.Success<ReturnType<ImageLayout["image"]>>
 ) {
-  const miss = yield* Download.compare(url, wanted.package.path)
-  assert.deepInclude(miss, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
+  const miss = yield* Download.downloadAndCompare(url, wanted.package.path)
+  assert.deepInclude(miss, { status: 200, cacheStatus: "fwd=miss; stored", isUnchanged: true })
   assert.deepInclude(miss.headers, {
     "docker-content-digest": wanted.package.digest,
     "content-length": String(wanted.package.size)
   })
   yield* untilCached(url)
-  const hit = yield* Download.compare(url, wanted.package.path)
-  assert.deepInclude(hit, { status: 200, cacheStatus: "hit", isSame: true })
+  const hit = yield* Download.downloadAndCompare(url, wanted.package.path)
+  assert.deepInclude(hit, { status: 200, cacheStatus: "hit", isUnchanged: true })
   return hit
 })
 
-layer(RegistryFixture.layerDebian, options)(
+layer(RegistryFixture.layerDebian, layerOptions)(
   "Debian's docker-registry, with a password and a CA of its own",
   (it) => {
     for (const [name, size] of [
@@ -63,7 +63,7 @@ layer(RegistryFixture.layerDebian, options)(
             { name: name.replace(" ", "-").toLowerCase(), size, seed: 1 },
             clusterPath
           )
-          const hit = yield* missThenHit(proxy.url(image.digest), image)
+          const hit = yield* missThenHit(proxy.packageUrl(image.digest), image)
           assert.strictEqual(hit.headers["content-type"], "application/x-gzip")
           assert.strictEqual(
             hit.headers["content-disposition"],
@@ -80,7 +80,10 @@ layer(RegistryFixture.layerDebian, options)(
         const request = { name: "zstd", size: 8 * mebibyte, seed: 2, compression: "zstd" } as const
         const image = yield* pushed(request, `${modulePath}/some/module`)
         const repository = `${registry.host}/${modulePath}`
-        const hit = yield* missThenHit(proxy.url(image.digest, { repository, path: "some/module" }), image)
+        const hit = yield* missThenHit(
+          proxy.packageUrl(image.digest, { repository, path: "some/module" }),
+          image
+        )
         assert.strictEqual(hit.headers["content-type"], "application/zstd")
         assert.strictEqual(hit.headers["content-disposition"], `attachment; filename=${image.digest}.tar.zst`)
       }).pipe(Effect.scoped, showLogsOnFailure)
@@ -98,10 +101,10 @@ layer(RegistryFixture.layerDebian, options)(
             credentialsFile,
             args: ["--platform", `linux/${architecture}`]
           })
-          yield* missThenHit(proxy.url(index.digest), image)
+          yield* missThenHit(proxy.packageUrl(index.digest), image)
         }
         const other = yield* ProxyProcess.start({ credentialsFile, args: ["--platform", "linux/s390x"] })
-        const { detail, status } = yield* Download.problem(other.url(index.digest))
+        const { detail, status } = yield* Download.requestProblem(other.packageUrl(index.digest))
         assert.strictEqual(status, 404)
         assert.include(detail, "linux/s390x")
       }).pipe(Effect.scoped, showLogsOnFailure)
@@ -114,7 +117,7 @@ layer(RegistryFixture.layerDebian, options)(
         const { credentialsFile, directory } = yield* RegistryFixture
         const proxy = yield* ProxyProcess.start({ credentialsFile })
         const image = yield* pushed({ name: "clients", size: 3 * mebibyte, seed: 4 }, clusterPath)
-        const url = proxy.url(image.digest)
+        const url = proxy.packageUrl(image.digest)
         const wanted = yield* fs.readFile(image.package.path)
 
         const fetched = path.join(directory, "fetched")
@@ -145,7 +148,7 @@ layer(RegistryFixture.layerDebian, options)(
       Effect.gen(function* () {
         const { credentialsFile } = yield* RegistryFixture
         const proxy = yield* ProxyProcess.start({ credentialsFile })
-        const { status } = yield* Download.problem(proxy.url(`sha256:${"0".repeat(64)}`))
+        const { status } = yield* Download.requestProblem(proxy.packageUrl(`sha256:${"0".repeat(64)}`))
         assert.strictEqual(status, 404)
       }).pipe(Effect.scoped, showLogsOnFailure)
     )

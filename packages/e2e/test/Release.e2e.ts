@@ -1,11 +1,11 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import { fileURLToPath } from "node:url"
-import { built } from "../src/program/ProxyProcess.ts"
+import { buildOutput } from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as ServerBuild from "../src/run/ServerBuild.ts"
-import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
+import { layerPrograms, layerOptions } from "../src/fixtures/RegistryFixture.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const version = "1.2.3"
@@ -50,14 +50,14 @@ class Checkout extends Context.Service<Checkout, Effect.Success<typeof makeCheck
 
 const timeout = 15 * 60_000
 
-layer(Layer.provideMerge(Checkout.layer, layerPrograms), options)("A release", (it) => {
+layer(Layer.provideMerge(Checkout.layer, layerPrograms), layerOptions)("A release", (it) => {
   it.effect(
     "contains everything that is published, reproducibly, with checksums that cosign verifies",
     Effect.fn(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const { commit, cwd, directory } = yield* Checkout
-      const cosign = yield* ServerBuild.binary("cosign")
+      const cosign = yield* ServerBuild.buildServer("cosign")
       const env = { COSIGN_PASSWORD: "a-password", HOME: directory }
       yield* Command.run(cosign, ["generate-key-pair"], { cwd: directory, env })
       const key = path.join(directory, "cosign.key")
@@ -123,7 +123,9 @@ layer(Layer.provideMerge(Checkout.layer, layerPrograms), options)("A release", (
       yield* verify("SHA256SUMS")
       assert.include((yield* Effect.flip(verify("CHANGELOG.md"))).message, "invalid signature")
 
-      const said = yield* Command.run(path.join(first, `${name}-linux-${built.architecture}`), ["--version"])
+      const said = yield* Command.run(path.join(first, `${name}-linux-${buildOutput.architecture}`), [
+        "--version"
+      ])
       assert.include(said, `${version} (commit ${commit}, executable, code cache accepted`)
       assert.include(
         yield* fs.readFileString(path.join(first, "CHANGELOG.md")),

@@ -6,7 +6,7 @@ import { clusterPath } from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
-import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -26,7 +26,7 @@ const untilRequested = Effect.fnUntraced(function* (digest: string) {
   )
 })
 
-layer(RegistryFixture.layerDebian, options)("Restarts", (it) => {
+layer(RegistryFixture.layerDebian, layerOptions)("Restarts", (it) => {
   it.effect(
     "of the program, with the registry down: cached packages are served at once, others when the registry is up",
     () =>
@@ -38,23 +38,29 @@ layer(RegistryFixture.layerDebian, options)("Restarts", (it) => {
         const uncached = yield* pushed("uncached", 5 * mebibyte, 2)
 
         const first = yield* ProxyProcess.start({ credentialsFile, cacheDirectory })
-        const filled = yield* Download.compare(first.url(cached.digest), cached.package.path)
-        assert.deepInclude(filled, { cacheStatus: "fwd=miss; stored", isSame: true })
+        const filled = yield* Download.downloadAndCompare(
+          first.packageUrl(cached.digest),
+          cached.package.path
+        )
+        assert.deepInclude(filled, { cacheStatus: "fwd=miss; stored", isUnchanged: true })
         assert.strictEqual(yield* first.stop("SIGTERM"), 0)
         const asked = requestsForDigest(registry.requests(), cached.digest)
 
         const second = yield* Effect.gen(function* () {
           const proxy = yield* ProxyProcess.start({ credentialsFile, cacheDirectory })
-          const hit = yield* Download.compare(proxy.url(cached.digest), cached.package.path)
-          assert.deepInclude(hit, { status: 200, cacheStatus: "hit", isSame: true })
-          const refused = yield* Download.problem(proxy.url(uncached.digest))
+          const hit = yield* Download.downloadAndCompare(proxy.packageUrl(cached.digest), cached.package.path)
+          assert.deepInclude(hit, { status: 200, cacheStatus: "hit", isUnchanged: true })
+          const refused = yield* Download.requestProblem(proxy.packageUrl(uncached.digest))
           assert.strictEqual(refused.status, 502)
           assert.include(refused.detail, registry.host)
           return proxy
         }).pipe(registry.whileDown)
 
-        const pulled = yield* Download.compare(second.url(uncached.digest), uncached.package.path)
-        assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
+        const pulled = yield* Download.downloadAndCompare(
+          second.packageUrl(uncached.digest),
+          uncached.package.path
+        )
+        assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isUnchanged: true })
         yield* untilRequested(uncached.digest)
         assert.deepStrictEqual(requestsForDigest(registry.requests(), cached.digest), asked)
         assert.strictEqual(yield* second.stop("SIGINT"), 0)
@@ -67,8 +73,8 @@ layer(RegistryFixture.layerDebian, options)("Restarts", (it) => {
       const proxy = yield* ProxyProcess.start({ credentialsFile })
       for (const seed of [3, 4, 5]) {
         const image = yield* pushed(`after-restart-${seed}`, 20 * 1024, seed)
-        const pulled = yield* Download.compare(proxy.url(image.digest), image.package.path)
-        assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
+        const pulled = yield* Download.downloadAndCompare(proxy.packageUrl(image.digest), image.package.path)
+        assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isUnchanged: true })
         yield* registry.whileDown(Effect.void)
       }
     }).pipe(Effect.scoped, showLogsOnFailure)
@@ -81,12 +87,12 @@ layer(RegistryFixture.layerDebian, options)("Restarts", (it) => {
       const image = yield* pushed("under-way", 64 * mebibyte, 6)
       const [download, code] = yield* Effect.all(
         [
-          Download.compare(proxy.url(image.digest), image.package.path),
+          Download.downloadAndCompare(proxy.packageUrl(image.digest), image.package.path),
           Effect.andThen(untilRequested(image.digest), proxy.stop("SIGTERM"))
         ],
         { concurrency: "unbounded" }
       )
-      assert.deepInclude(download, { status: 200, isSame: true })
+      assert.deepInclude(download, { status: 200, isUnchanged: true })
       assert.strictEqual(code, 0)
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
@@ -101,8 +107,8 @@ layer(RegistryFixture.layerDebian, options)("Restarts", (it) => {
       const first = yield* ProxyProcess.start({ credentialsFile, cacheDirectory })
       yield* Effect.all(
         [
-          Effect.exit(Download.compare(first.url(image.digest), image.package.path)),
-          Effect.andThen(untilRequested(image.digest), first.crash)
+          Effect.exit(Download.downloadAndCompare(first.packageUrl(image.digest), image.package.path)),
+          Effect.andThen(untilRequested(image.digest), first.kill)
         ],
         { concurrency: "unbounded" }
       )
@@ -111,8 +117,8 @@ layer(RegistryFixture.layerDebian, options)("Restarts", (it) => {
       const names = yield* fs.readDirectory(cacheDirectory, { recursive: true })
       const infos = yield* Effect.forEach(names, (name) => fs.stat(path.join(cacheDirectory, name)))
       const files = infos.filter(({ type }) => type === "File")
-      const served = yield* Download.compare(second.url(image.digest), image.package.path)
-      assert.deepInclude(served, { status: 200, isSame: true })
+      const served = yield* Download.downloadAndCompare(second.packageUrl(image.digest), image.package.path)
+      assert.deepInclude(served, { status: 200, isUnchanged: true })
       // If the crash came after the end of the pull, the package is cached in one file. Otherwise there is no file.
       assert.strictEqual(files.length, served.cacheStatus === "hit" ? 1 : 0)
     }).pipe(Effect.scoped, showLogsOnFailure)

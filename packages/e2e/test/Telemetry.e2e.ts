@@ -8,7 +8,7 @@ import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
 import * as Evidence from "../src/run/Evidence.ts"
 import * as CredentialsFile from "../src/program/CredentialsFile.ts"
-import { secretForms, KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
+import { passwordForms, KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
 import * as KubeCluster from "../src/servers/KubeCluster.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
@@ -18,7 +18,7 @@ import * as SecureClient from "../src/clients/SecureClient.ts"
 import * as OtelCollector from "../src/telemetry/OtelCollector.ts"
 import * as Prometheus from "../src/telemetry/Prometheus.ts"
 import * as Spans from "../src/telemetry/Spans.ts"
-import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const headerSecret = "e2e-collector-secret-51c7"
 
@@ -42,7 +42,7 @@ const startProgram = Effect.fnUntraced(function* (
     env,
     args: [`--kubeconfig=${kubeconfig}`, "--secure-listen-address=127.0.0.1:0", "--log-level=debug"]
   })
-  const [, origin = ""] = yield* proxy.line(/"listening","url":"(https:\/\/127\.0\.0\.1:\d+)"/)
+  const [, origin = ""] = yield* proxy.waitForLine(/"listening","url":"(https:\/\/127\.0\.0\.1:\d+)"/)
   return {
     ...proxy,
     token,
@@ -59,7 +59,7 @@ const authenticated = `  authenticate
     SubjectAccessReview
       POST 201`
 
-layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
+layer(KubernetesFixture.layer, layerOptions)("Telemetry", (it) => {
   it.effect("promtool accepts the rules and their tests", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -125,9 +125,9 @@ layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
         assert.strictEqual(yield* program.stop(), 0)
         yield* collector.stop
 
-        const received = yield* collector.received("traces")
+        const received = yield* collector.receivedData("traces")
         const spans = Spans.parse(received)
-        const treeOf = (number: number) => Spans.tree(spans, trace(number).traceId)
+        const treeOf = (number: number) => Spans.formatTree(spans, trace(number).traceId)
         const fill = (...pull: ReadonlyArray<string>) => `    cache.fill
       registry.resolve
         GET 200
@@ -173,14 +173,14 @@ layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
         // A watch is not part of a request, so its spans have separate traces.
         assert.isTrue(spans.some(({ name, parentSpanId }) => name === "watch" && (parentSpanId ?? "") === ""))
 
-        const logs = yield* collector.received("logs")
-        const otlpMetrics = yield* collector.received("metrics")
+        const logs = yield* collector.receivedData("logs")
+        const otlpMetrics = yield* collector.receivedData("metrics")
         assert.include(logs, `"traceId":"${trace(5).traceId}"`)
         assert.include(otlpMetrics, '"registry_packages_proxy_request_first_byte_seconds"')
         assert.include(program.lines().join("\n"), `"trace_id":"${trace(1).traceId}"`)
         const everything = [received, logs, otlpMetrics, metrics, ...program.lines()].join("\n")
         const secrets = [registryUser.password, headerSecret, program.token, allowed, denied, unknown]
-        for (const secret of secrets.flatMap(secretForms)) assert.notInclude(everything, secret)
+        for (const secret of secrets.flatMap(passwordForms)) assert.notInclude(everything, secret)
 
         const file = path.join(directory, "metrics.txt")
         yield* fs.writeFileString(file, metrics)
@@ -211,7 +211,7 @@ layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
           "a scrape with the token",
           Effect.map(prometheus.query('up{job="registry-packages-proxy"}'), ([up]) => up === 1)
         )
-        const fired = Effect.map(prometheus.firing, (alerts) =>
+        const fired = Effect.map(prometheus.firingAlerts, (alerts) =>
           alerts.some(
             ({ alertname, code, severity }) =>
               alertname === "RegistryPackagesProxyErrors" && code === "502" && severity === "critical"

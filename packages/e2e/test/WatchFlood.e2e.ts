@@ -8,11 +8,11 @@ import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as AnonymousKubeconfig from "../src/servers/AnonymousKubeconfig.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
-import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
+import { layerPrograms, layerOptions } from "../src/fixtures/RegistryFixture.ts"
 
 const script = fileURLToPath(new URL("../src/servers/FloodingApiServer.ts", import.meta.url))
 
-layer(layerPrograms, options)("A flood of watch events", (it) => {
+layer(layerPrograms, layerOptions)("A flood of watch events", (it) => {
   it.effect("of 5,000 a second is processed to the last one in less than 100 MiB more memory", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -20,11 +20,11 @@ layer(layerPrograms, options)("A flood of watch events", (it) => {
       const directory = yield* fs.makeTempDirectoryScoped()
       const file = path.join(directory, "kubeconfig")
       const flood = yield* Daemon.start("flood", process.execPath, [script, "5000", "10"])
-      const [, server = ""] = yield* flood.line(/listening on (\S+)/)
-      yield* fs.writeFileString(file, AnonymousKubeconfig.text(server))
+      const [, server = ""] = yield* flood.waitForLine(/listening on (\S+)/)
+      yield* fs.writeFileString(file, AnonymousKubeconfig.render(server))
       const proxy = yield* ProxyProcess.start({ args: [`--kubeconfig=${file}`] })
       const before = yield* ProcessMemory.read(proxy.pid)
-      yield* flood.line(/^done/)
+      yield* flood.waitForLine(/^done/)
       const done = yield* Clock.currentTimeMillis
       yield* Eventually.isTrue(
         "the last event",
@@ -34,12 +34,12 @@ layer(layerPrograms, options)("A flood of watch events", (it) => {
         )
       )
       const behind = (yield* Clock.currentTimeMillis) - done
-      const { peak, resident } = yield* ProcessMemory.read(proxy.pid)
-      const sizes = [before.resident, resident, peak].map((size) => size.toFixed(1)).join(", ")
+      const { peakMiB: peak, residentMiB: resident } = yield* ProcessMemory.read(proxy.pid)
+      const sizes = [before.residentMiB, resident, peak].map((size) => size.toFixed(1)).join(", ")
       yield* Console.log(
         `${flood.lines().at(-1)}; the last one processed ${behind} ms later; MiB before, after, peak: ${sizes}`
       )
-      assert.isBelow(peak - before.resident, 100)
+      assert.isBelow(peak - before.residentMiB, 100)
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
 })

@@ -68,9 +68,13 @@ const commandOf = (
   }
   mkdirSync(cache, { recursive: true })
   const args = flags("/cache", "/credentials")
-  return Container.command({ root: imageRoot, cache, credentials, user: 64535, args }).pipe(
-    Effect.provide(NodeServices.layer)
-  )
+  return Container.runCommand({
+    imageRoot,
+    cacheDirectory: cache,
+    credentialsDirectory: credentials,
+    user: 64535,
+    args
+  }).pipe(Effect.provide(NodeServices.layer))
 }
 
 /**

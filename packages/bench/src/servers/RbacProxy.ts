@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as ServerBuild from "@registry-packages-proxy/e2e/run/ServerBuild"
-import { which } from "@registry-packages-proxy/e2e/run/Which"
+import { findInPath } from "@registry-packages-proxy/e2e/run/Which"
 import { Console, Effect, Option, type Scope } from "effect"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -25,11 +25,11 @@ export type Found = { readonly command: string; readonly name: string } | { read
 
 /** Finds kube-rbac-proxy in PATH. If it is not there, builds the stand-in that e2e uses instead, which requires Go. */
 export const find: Effect.Effect<Found> = Effect.gen(function* () {
-  const [real, go] = [yield* which("kube-rbac-proxy"), yield* which("go")]
+  const [real, go] = [yield* findInPath("kube-rbac-proxy"), yield* findInPath("go")]
   if (Option.isNone(real) && Option.isNone(go)) {
     return { missing: "kube-rbac-proxy is skipped: it is not in PATH, and Go for its stand-in is missing" }
   }
-  const { command, isStandIn } = yield* ServerBuild.program("kube-rbac-proxy", Console.log)
+  const { command, isStandIn } = yield* ServerBuild.findOrBuild("kube-rbac-proxy", Console.log)
   return { command, name: isStandIn ? names.standIn : names.real }
 }).pipe(
   Effect.catch(({ message }) =>

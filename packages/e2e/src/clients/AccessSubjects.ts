@@ -22,7 +22,7 @@ const roles = {
 }
 
 /** A RoleBinding of a service account or a user to one of the roles in manifest.yaml. */
-export const binding = (
+export const roleBinding = (
   name: string,
   role: keyof typeof roles,
   subject: { readonly serviceAccount: string } | { readonly user: string }

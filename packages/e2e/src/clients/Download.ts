@@ -10,7 +10,7 @@ export interface Download {
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly size: number
   /** True if the body equals the file. */
-  readonly isSame: boolean
+  readonly isUnchanged: boolean
 }
 
 const opened = (file: string) =>
@@ -20,18 +20,18 @@ const opened = (file: string) =>
   )
 
 /** Sends a GET request and compares the response body with a file while the body arrives. */
-export const compare = Effect.fnUntraced(function* (url: string, file: string) {
+export const downloadAndCompare = Effect.fnUntraced(function* (url: string, file: string) {
   const descriptor = yield* opened(file)
   const wanted = fstatSync(descriptor).size
   let scratch = Buffer.alloc(1 << 16)
   let size = 0
-  let isSame = true
+  let isUnchanged = true
   const response = yield* HttpClient.get(url)
   yield* Stream.runForEach(response.stream, (chunk) =>
     Effect.sync(() => {
       if (chunk.length > scratch.length) scratch = Buffer.alloc(chunk.length)
       const read = readSync(descriptor, scratch, 0, chunk.length, size)
-      isSame &&= read === chunk.length && scratch.subarray(0, read).equals(chunk)
+      isUnchanged &&= read === chunk.length && scratch.subarray(0, read).equals(chunk)
       size += chunk.length
     })
   )
@@ -40,7 +40,7 @@ export const compare = Effect.fnUntraced(function* (url: string, file: string) {
     cacheStatus: (response.headers["cache-status"] ?? "").replace(/^registry-packages-proxy; /, ""),
     headers: response.headers,
     size,
-    isSame: isSame && size === wanted
+    isUnchanged: isUnchanged && size === wanted
   }
   return download
 }, Effect.scoped)
@@ -50,7 +50,7 @@ const decodeProblem = Schema.decodeUnknownEffect(
 )
 
 /** Sends a GET request. Returns the status and the problem's `detail` (RFC 9457); fails if the body is no problem. */
-export const problem = Effect.fnUntraced(function* (url: string) {
+export const requestProblem = Effect.fnUntraced(function* (url: string) {
   const response = yield* HttpClient.get(url)
   const { detail } = yield* decodeProblem(yield* response.text)
   return { status: response.status, detail }

@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises"
 import { constants, createGzip, createZstdCompress } from "node:zlib"
 
 /** Describes a package. Equal requests make packages with equal bytes. */
-export interface PackageRequest {
+export interface PackageOptions {
   /** Approximate size in bytes. */
   readonly size: number
   readonly compression?: "gzip" | "zstd"
@@ -58,7 +58,7 @@ const compressor = (compression: "gzip" | "zstd") =>
     ? createGzip({ level: 0, chunkSize })
     : createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1 } })
 
-const write = async (path: string, { compression = "gzip", seed, size }: PackageRequest) => {
+const write = async (path: string, { compression = "gzip", seed, size }: PackageOptions) => {
   const { controller, readable } = createTarPacker()
   const fill = async () => {
     const body = controller.add({ name: "bin/tool", type: "file", size, mode: 0o755, mtime })
@@ -87,7 +87,7 @@ const write = async (path: string, { compression = "gzip", seed, size }: Package
 }
 
 /** Writes a package, a compressed tar, into the directory. The file name is the hexadecimal part of the digest. */
-export const make = Effect.fnUntraced(function* (directory: string, request: PackageRequest) {
+export const make = Effect.fnUntraced(function* (directory: string, request: PackageOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const temporary = yield* fs.makeTempFile({ directory })

@@ -10,7 +10,7 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as the request target in place of the URL's path and query. */
   readonly target?: string
-  readonly certificate?: { readonly chain: string; readonly key: string }
+  readonly clientCertificate?: { readonly chain: string; readonly key: string }
   /** PEM of the CA that issued the server's certificate. If undefined, the certificate is not verified. */
   readonly ca?: string
 }
@@ -20,13 +20,13 @@ export interface Response {
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
   /** SHA-256 fingerprint of the server's certificate. */
-  readonly fingerprint: string
+  readonly serverFingerprint: string
 }
 
 /** Sends one request over a new connection. */
 export const send = (url: string, options: RequestOptions = {}): Effect.Effect<Response, Error> =>
   Effect.callback((resume) => {
-    const { ca, certificate, headers, method = "GET", target, token } = options
+    const { ca, clientCertificate, headers, method = "GET", target, token } = options
     const outgoing = httpsRequest(
       url,
       {
@@ -34,7 +34,9 @@ export const send = (url: string, options: RequestOptions = {}): Effect.Effect<R
         method,
         rejectUnauthorized: ca !== undefined,
         ...(ca === undefined ? {} : { ca }),
-        ...(certificate === undefined ? {} : { cert: certificate.chain, key: certificate.key }),
+        ...(clientCertificate === undefined
+          ? {}
+          : { cert: clientCertificate.chain, key: clientCertificate.key }),
         ...(target === undefined ? {} : { path: target }),
         headers: { ...headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
       },
@@ -50,7 +52,7 @@ export const send = (url: string, options: RequestOptions = {}): Effect.Effect<R
               status: response.statusCode ?? 0,
               headers: response.headers,
               body: Buffer.concat(chunks),
-              fingerprint
+              serverFingerprint: fingerprint
             })
           )
         )

@@ -8,7 +8,7 @@ import * as Helm from "./Helm.ts"
 const exceptions = fileURLToPath(new URL("../../fixtures/securitypolicyexception-crd.yaml", import.meta.url))
 
 /** The APIs that the chart uses only if the cluster has them, in the form of helm's `--api-versions`. */
-export const apis = [
+export const optionalApis = [
   "autoscaling.k8s.io/v1/VerticalPodAutoscaler",
   "cert-manager.io/v1/Certificate",
   "deckhouse.io/v1alpha1/SecurityPolicyException",
@@ -20,12 +20,14 @@ export const apis = [
 const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const cluster = yield* KubeCluster.make(yield* ServerBuild.binary("kube-apiserver"), { hasAccount: false })
+  const cluster = yield* KubeCluster.make(yield* ServerBuild.buildServer("kube-apiserver"), {
+    hasProgramAccount: false
+  })
   const { admin } = cluster
-  const definitions = yield* ServerBuild.binary("crds")
+  const definitions = yield* ServerBuild.buildServer("crds")
   const files = (yield* fs.readDirectory(definitions)).map((name) => path.join(definitions, name))
   for (const file of [...files, exceptions]) {
-    const objects = (yield* KubeCluster.objectsOf(file)).filter(
+    const objects = (yield* KubeCluster.readObjects(file)).filter(
       ({ kind, metadata }) =>
         kind === "CustomResourceDefinition" &&
         // The chart does not use the autoscaler's second kind, VerticalPodAutoscalerCheckpoint.
@@ -34,9 +36,9 @@ const make = Effect.gen(function* () {
     yield* Effect.forEach(objects, admin.apply, { discard: true })
   }
   yield* admin.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "d8-monitoring" } })
-  for (const api of apis) {
+  for (const api of optionalApis) {
     const [group = "", version = "", kind = ""] = api.split("/")
-    yield* admin.served(`/apis/${group}/${version}/${kind.toLowerCase()}s`)
+    yield* admin.awaitServed(`/apis/${group}/${version}/${kind.toLowerCase()}s`)
   }
   return { ...cluster, helm: yield* Helm.make(yield* cluster.adminKubeconfig) }
 })
@@ -49,10 +51,10 @@ export class ChartFixture extends Context.Service<ChartFixture, Effect.Success<t
 }
 
 /** Parses the YAML that helm rendered. */
-export const objectsIn = (rendered: string) =>
+export const parseObjects = (rendered: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const file = yield* fs.makeTempFileScoped({ suffix: ".yaml" })
     yield* fs.writeFileString(file, rendered)
-    return yield* KubeCluster.objectsOf(file)
+    return yield* KubeCluster.readObjects(file)
   }).pipe(Effect.scoped)

@@ -7,17 +7,17 @@ import * as Images from "./Images.ts"
 import * as Nodes from "./Nodes.ts"
 
 /** This machine does not allow the tests to start pods. */
-export class CannotIsolate extends Schema.TaggedError<CannotIsolate>()("CannotIsolate", {
+export class CannotStartPods extends Schema.TaggedError<CannotStartPods>()("CannotStartPods", {
   message: Schema.String
 }) {}
 
 const make = Effect.gen(function* () {
   if (process.getuid?.() !== 0) {
-    return yield* new CannotIsolate({
+    return yield* new CannotStartPods({
       message: "pods need mount namespaces, which only root can create: run this group as root"
     })
   }
-  const controlPlane = yield* ControlPlane.make(yield* ServerBuild.binary("kube-apiserver"))
+  const controlPlane = yield* ControlPlane.make(yield* ServerBuild.buildServer("kube-apiserver"))
   const nodes = yield* Nodes.make(controlPlane, yield* Images.make, { masters: 3, workers: 2 })
   const helm = yield* Helm.make(controlPlane.kubeconfig)
   return { ...controlPlane, nodes, helm }

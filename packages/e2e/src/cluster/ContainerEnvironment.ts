@@ -1,12 +1,15 @@
 import type { Container, Pod } from "./Pod.ts"
 
 /** Values on which the environment variables and arguments of a pod's containers depend. */
-export interface PodFacts {
+export interface PodRuntimeValues {
   readonly podIP: string
-  /** Address that replaces 127.0.0.1, because all nodes share this machine's loopback interface. */
-  readonly loopback: string
-  /** Environment variables that the kubelet adds. */
-  readonly variables: Readonly<Record<string, string>>
+  /** Address that replaces 127.0.0.1 in the pod, because all nodes share this machine's loopback interface. */
+  readonly loopbackAddress: string
+  /**
+   * Environment variables with the address of the API server, which the kubelet adds: `KUBERNETES_SERVICE_HOST` and
+   * `KUBERNETES_SERVICE_PORT`.
+   */
+  readonly serviceVariables: Readonly<Record<string, string>>
 }
 
 /** Replaces each `$(NAME)` by the value of the variable NAME, if this variable exists. Replaces each `$$` by `$`. */
@@ -16,7 +19,7 @@ const expand = (text: string, variables: Readonly<Record<string, string>>): stri
   )
 
 /** Returns a field of a pod by its `fieldRef` path. Throws if the test kubelet does not support the field. */
-export const fieldOf = (pod: Pod, { podIP }: PodFacts, fieldPath: string): string => {
+export const downwardApiField = (pod: Pod, { podIP }: PodRuntimeValues, fieldPath: string): string => {
   const fields: Readonly<Record<string, string | undefined>> = {
     "metadata.name": pod.metadata.name,
     "metadata.namespace": pod.metadata.namespace,
@@ -31,22 +34,22 @@ export const fieldOf = (pod: Pod, { podIP }: PodFacts, fieldPath: string): strin
 }
 
 /** Returns the environment variables and arguments of a container. `secret` reads a key of a Secret. */
-export const resolve = (
+export const resolveEnvAndArgs = (
   pod: Pod,
   container: Container,
-  facts: PodFacts,
+  runtimeValues: PodRuntimeValues,
   secret: (name: string, key: string) => string
 ): { readonly args: ReadonlyArray<string>; readonly env: Readonly<Record<string, string>> } => {
-  const own = (text: string): string => text.replaceAll("127.0.0.1", facts.loopback)
+  const own = (text: string): string => text.replaceAll("127.0.0.1", runtimeValues.loopbackAddress)
   const env: Record<string, string> = {}
   for (const { name, value = "", valueFrom } of container.env ?? []) {
     env[name] =
       valueFrom === undefined
-        ? expand(own(value), { ...facts.variables, ...env })
+        ? expand(own(value), { ...runtimeValues.serviceVariables, ...env })
         : "fieldRef" in valueFrom
-          ? fieldOf(pod, facts, valueFrom.fieldRef.fieldPath)
+          ? downwardApiField(pod, runtimeValues, valueFrom.fieldRef.fieldPath)
           : secret(valueFrom.secretKeyRef.name, valueFrom.secretKeyRef.key)
   }
-  const all = { ...facts.variables, ...env }
+  const all = { ...runtimeValues.serviceVariables, ...env }
   return { env: all, args: (container.args ?? []).map((arg) => expand(own(arg), all)) }
 }

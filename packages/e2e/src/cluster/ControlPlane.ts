@@ -7,7 +7,7 @@ import * as KubeCluster from "../servers/KubeCluster.ts"
  * its lease for 8 s becomes not ready.
  */
 export const make = Effect.fnUntraced(function* (program: string) {
-  const cluster = yield* KubeCluster.make(program, { hasAccount: false })
+  const cluster = yield* KubeCluster.make(program, { hasProgramAccount: false })
   const { accountKey, authority } = cluster.files
   const kubeconfig = yield* cluster.adminKubeconfig
   const common = [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"]

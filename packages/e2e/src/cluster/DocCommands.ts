@@ -5,7 +5,7 @@ import * as Command from "../run/Command.ts"
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
 /** Returns the shell blocks of a page, by name. The name is in a comment above the block: `<!-- e2e: NAME -->`. */
-export const blocksIn = (markdown: string): ReadonlyMap<string, string> =>
+export const namedBlocks = (markdown: string): ReadonlyMap<string, string> =>
   new Map(
     [...markdown.matchAll(/^<!-- e2e: ([a-z-]+) -->\n```sh\n([^]*?)^```$/gm)].map(
       ([, name = "", commands = ""]) => [name, commands] as const
@@ -13,9 +13,9 @@ export const blocksIn = (markdown: string): ReadonlyMap<string, string> =>
   )
 
 /** The named shell blocks of docs/operations.md and of its Russian translation. */
-export const pages = Effect.gen(function* () {
+export const operationsBlocks = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const read = (page: string) => Effect.map(fs.readFileString(`${root}/docs/${page}`), blocksIn)
+  const read = (page: string) => Effect.map(fs.readFileString(`${root}/docs/${page}`), namedBlocks)
   return { english: yield* read("operations.md"), russian: yield* read("ru/operations.md") }
 })
 
@@ -23,11 +23,11 @@ export const pages = Effect.gen(function* () {
  * Makes a shell that runs the blocks of docs/operations.md by name. All blocks run in one temporary directory, which
  * has a link to the checkout's `packages`.
  */
-export const shell = Effect.fnUntraced(function* (variables: Readonly<Record<string, string>>) {
+export const makeShell = Effect.fnUntraced(function* (variables: Readonly<Record<string, string>>) {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-docs-" })
   yield* fs.symlink(`${root}/packages`, `${directory}/packages`)
-  const { english } = yield* pages
+  const { english } = yield* operationsBlocks
   return {
     directory,
     run: (name: string) =>

@@ -6,13 +6,13 @@ import type { Image } from "../machine/ImageLayout.ts"
 const program = fileURLToPath(new URL("FleetProgram.ts", import.meta.url))
 
 /** The configuration of a fleet of clients. */
-export interface Plan {
-  readonly clients: number
+export interface FleetPlan {
+  readonly clientCount: number
   /**
    * Retry behaviours, assigned to the clients in turn. `rpp-get` makes 30 attempts, each to a random endpoint.
    * `bashible` makes 30 rounds, and tries all endpoints in random order in each round.
    */
-  readonly kinds: ReadonlyArray<"rpp-get" | "bashible">
+  readonly retryBehaviors: ReadonlyArray<"rpp-get" | "bashible">
   /** `host:port` of every master, including removed masters. */
   readonly endpoints: ReadonlyArray<string>
   readonly token: string
@@ -26,9 +26,9 @@ export interface Plan {
   /** Pause after each attempt of `rpp-get` and after each round of `bashible`. */
   readonly retryMillis: number
   /** Maximum number of bytes that each client reads per second; 0 means unlimited. */
-  readonly clientRate: number
+  readonly clientBytesPerSecond: number
   /** If true, each client fetches each package once and ends. If false, clients fetch until they are stopped. */
-  readonly once: boolean
+  readonly fetchesOnce: boolean
 }
 
 const Outcome = Schema.fromJsonString(
@@ -46,21 +46,21 @@ const Outcome = Schema.fromJsonString(
 )
 
 /** The results of all clients of a fleet. */
-export type Outcome = typeof Outcome.Type
+export type FleetResult = typeof Outcome.Type
 
 const decode = Schema.decodeUnknownEffect(Outcome)
 
 /** Starts a fleet of clients. The effect `outcome` and the end of the scope stop the fleet. */
 export const start = Effect.fnUntraced(function* (
   images: ReadonlyArray<Image>,
-  options: Pick<Plan, "endpoints" | "token"> & Partial<Plan>
+  options: Pick<FleetPlan, "endpoints" | "token"> & Partial<FleetPlan>
 ) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-fleet-" })
-  const plan: Plan = {
-    clients: 20,
-    kinds: ["rpp-get", "bashible"],
+  const plan: FleetPlan = {
+    clientCount: 20,
+    retryBehaviors: ["rpp-get", "bashible"],
     packages: images.map(({ digest, package: file }) => ({
       digest,
       sha256: file.digest.replace("sha256:", ""),
@@ -68,22 +68,22 @@ export const start = Effect.fnUntraced(function* (
     })),
     pauseMillis: 200,
     retryMillis: 5000,
-    clientRate: 0,
-    once: false,
+    clientBytesPerSecond: 0,
+    fetchesOnce: false,
     ...options
   }
   const file = path.join(directory, "plan.json")
   yield* fs.writeFileString(file, JSON.stringify(plan), { mode: 0o600 })
   const outcome = path.join(directory, "outcome.json")
   const daemon = yield* Daemon.start("fleet", process.execPath, [program, file, outcome])
-  yield* daemon.line(/^begun$/)
+  yield* daemon.waitForLine(/^begun$/)
   return {
     /** If `once` is true: waits until all clients have ended. */
-    done: Effect.ignore(daemon.ended),
+    awaitDone: Effect.ignore(daemon.exited),
     /** The results of a fleet that has ended. Fails if clients still run. */
     result: Effect.flatMap(fs.readFileString(outcome), decode),
     /** Stops the clients after their current downloads and returns the results. */
-    outcome: Effect.gen(function* () {
+    stop: Effect.gen(function* () {
       yield* daemon.stop()
       return yield* decode(yield* fs.readFileString(outcome))
     })

@@ -5,10 +5,10 @@
 import { createHash } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { request } from "node:https"
-import type { Outcome, Plan } from "./Fleet.ts"
+import type { FleetResult, FleetPlan } from "./Fleet.ts"
 
 const [, , planFile = "", outcomeFile = ""] = process.argv
-const plan = JSON.parse(readFileSync(planFile, "utf8")) as Plan
+const plan = JSON.parse(readFileSync(planFile, "utf8")) as FleetPlan
 
 const connectMillis = 10_000
 const headersMillis = 60_000
@@ -26,7 +26,7 @@ const shuffled = <A>(all: ReadonlyArray<A>): Array<A> =>
     .map(({ value }) => value)
 
 /** Sends one request to one endpoint. Rejects with a `Refusal` if clients do not retry, else with another error. */
-const attempt = (endpoint: string, { digest, sha256, size }: Plan["packages"][number]) =>
+const attempt = (endpoint: string, { digest, sha256, size }: FleetPlan["packages"][number]) =>
   new Promise<void>((resolve, reject) => {
     const fail = (error: Error) => {
       clearTimeout(timer)
@@ -57,7 +57,9 @@ const attempt = (endpoint: string, { digest, sha256, size }: Plan["packages"][nu
           hash.update(chunk)
           timer.refresh()
           const ahead =
-            plan.clientRate === 0 ? 0 : since + (1000 * received) / plan.clientRate - performance.now()
+            plan.clientBytesPerSecond === 0
+              ? 0
+              : since + (1000 * received) / plan.clientBytesPerSecond - performance.now()
           if (ahead > 1) {
             response.pause()
             setTimeout(() => response.resume(), ahead)
@@ -86,12 +88,12 @@ const doneAfter: Array<number> = []
 const start = performance.now()
 
 /** For each kind of client: returns the endpoints in the order of the attempts. `null` means a pause. */
-const tries: Readonly<Record<Plan["kinds"][number], () => Array<string | null>>> = {
+const tries: Readonly<Record<FleetPlan["retryBehaviors"][number], () => Array<string | null>>> = {
   "rpp-get": () => Array.from({ length: 30 }, () => [chosen(plan.endpoints), null]).flat(),
   bashible: () => Array.from({ length: 30 }, () => [...shuffled(plan.endpoints), null]).flat()
 }
 
-const download = async (kind: Plan["kinds"][number], wanted: Plan["packages"][number]) => {
+const download = async (kind: FleetPlan["retryBehaviors"][number], wanted: FleetPlan["packages"][number]) => {
   const reasons: Array<string> = []
   for (const endpoint of tries[kind]()) {
     if (endpoint === null) {
@@ -114,7 +116,7 @@ const download = async (kind: Plan["kinds"][number], wanted: Plan["packages"][nu
 let isOver = false
 process.on("SIGTERM", () => (isOver = true))
 
-const fetchOne = async (kind: Plan["kinds"][number], wanted: Plan["packages"][number]) => {
+const fetchOne = async (kind: FleetPlan["retryBehaviors"][number], wanted: FleetPlan["packages"][number]) => {
   const began = performance.now()
   try {
     await download(kind, wanted)
@@ -127,8 +129,8 @@ const fetchOne = async (kind: Plan["kinds"][number], wanted: Plan["packages"][nu
 }
 
 const live = async (index: number) => {
-  const kind = plan.kinds[index % plan.kinds.length] ?? "rpp-get"
-  if (plan.once) {
+  const kind = plan.retryBehaviors[index % plan.retryBehaviors.length] ?? "rpp-get"
+  if (plan.fetchesOnce) {
     for (const wanted of shuffled(plan.packages)) await fetchOne(kind, wanted)
     doneAfter.push((performance.now() - start) / 1000)
     return
@@ -140,6 +142,6 @@ const live = async (index: number) => {
 }
 
 process.stdout.write("begun\n")
-await Promise.all(Array.from({ length: plan.clients }, (_, index) => live(index)))
-const outcome: Outcome = { downloads, bytes, failed, retries, slowestSeconds, doneAfter }
+await Promise.all(Array.from({ length: plan.clientCount }, (_, index) => live(index)))
+const outcome: FleetResult = { downloads, bytes, failed, retries, slowestSeconds, doneAfter }
 writeFileSync(outcomeFile, JSON.stringify(outcome))

@@ -4,19 +4,19 @@ import * as Command from "../run/Command.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
 
 /** Path of the chart's directory. */
-export const chart = fileURLToPath(new URL("../../../deploy/chart", import.meta.url))
+export const chartDirectory = fileURLToPath(new URL("../../../deploy/chart", import.meta.url))
 
 /** The namespace of the chart's objects. */
 export const namespace = "d8-cloud-instance-manager"
 
 /** Name of the helm release, and of most objects in the release. */
-export const release = "registry-packages-proxy"
+export const releaseName = "registry-packages-proxy"
 
 const install = [
   "upgrade",
   "--install",
-  release,
-  chart,
+  releaseName,
+  chartDirectory,
   "--namespace",
   namespace,
   "--create-namespace",
@@ -30,8 +30,8 @@ const install = [
 export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const helm = yield* ServerBuild.binary("helm")
-  const kubernetes = yield* ServerBuild.binary("kube-apiserver")
+  const helm = yield* ServerBuild.buildServer("helm")
+  const kubernetes = yield* ServerBuild.buildServer("kube-apiserver")
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-helm-" })
   const bin = path.join(directory, "bin")
   yield* fs.makeDirectory(bin)
@@ -46,11 +46,11 @@ export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   const run = (...args: ReadonlyArray<string>) => Command.run(helm, args, { env })
   return {
     /** Environment variables with which a shell finds helm and kubectl. */
-    shell: { ...env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` },
+    shellVariables: { ...env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` },
     run,
     /** Installs or upgrades the chart, and waits up to 2 minutes until everything is ready. */
     install: (...args: ReadonlyArray<string>) => run(...install, ...args),
-    uninstall: run("uninstall", release, "--namespace", namespace, "--wait")
+    uninstall: run("uninstall", releaseName, "--namespace", namespace, "--wait")
   }
 })
 

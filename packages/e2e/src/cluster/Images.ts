@@ -1,5 +1,5 @@
 import { Effect, FileSystem, Option, Path } from "effect"
-import { built } from "../program/ProxyProcess.ts"
+import { buildOutput } from "../program/ProxyProcess.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
 
 /** A program of this machine that the test kubelet runs in place of an image. */
@@ -10,36 +10,33 @@ export interface Image {
   readonly files: ReadonlyArray<readonly [source: string, target: string]>
 }
 
-/** Finds an image by its reference. None means that the image cannot be pulled. */
-export type Images = (reference: string) => Option.Option<Image>
+/** Finds an image by its reference (`host/name:tag@digest`). None means that the image cannot be pulled. */
+export type FindImage = (reference: string) => Option.Option<Image>
 
 /** Names of the images, without registry, tag and digest. */
-export const names = { program: "registry-packages-proxy", sidecar: "kube-rbac-proxy" }
+export const imageNames = { program: "registry-packages-proxy", sidecar: "kube-rbac-proxy" }
 
-/** An image tag that does not exist: a pull of this tag fails. */
-export const missingTag = "missing"
-
-/** Makes the `Images` of the tests: the built program, and kube-rbac-proxy or a stand-in. */
+/** Makes the `FindImage` of the tests: the built program, and kube-rbac-proxy or a stand-in. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-image-" })
-  const program = path.join(directory, names.program)
-  yield* fs.copyFile(built.executable, program)
-  const sidecar = yield* ServerBuild.program("kube-rbac-proxy")
+  const program = path.join(directory, imageNames.program)
+  yield* fs.copyFile(buildOutput.executable, program)
+  const sidecar = yield* ServerBuild.findOrBuild("kube-rbac-proxy")
   const images: Readonly<Record<string, Image>> = {
-    [names.program]: {
-      command: [`/image/${names.program}`],
-      files: [[program, `/image/${names.program}`]]
+    [imageNames.program]: {
+      command: [`/image/${imageNames.program}`],
+      files: [[program, `/image/${imageNames.program}`]]
     },
-    [names.sidecar]: {
+    [imageNames.sidecar]: {
       command: ["/image/kube-rbac-proxy"],
       files: [[sidecar.command, "/image/kube-rbac-proxy"]]
     }
   }
-  const find: Images = (reference) => {
-    const [, name = "", tag = ""] = /([^/:@]+)(?::([^/@]+))?(?:@[^/]*)?$/.exec(reference) ?? []
-    return tag === missingTag ? Option.none() : Option.fromUndefinedOr(images[name])
+  const find: FindImage = (reference) => {
+    const [, name = ""] = /([^/:@]+)(?::[^/@]+)?(?:@[^/]*)?$/.exec(reference) ?? []
+    return Option.fromUndefinedOr(images[name])
   }
   return find
 })

@@ -1,6 +1,6 @@
 import { Cause, Console, Effect, Exit, Latch, Queue, Schedule, Scope } from "effect"
 import type { KubeAdmin } from "../servers/KubeAdmin.ts"
-import type { Images } from "./Images.ts"
+import type { FindImage } from "./Images.ts"
 import * as Pod from "./Pod.ts"
 import { timestamp } from "./PodStatus.ts"
 import * as RunningPod from "./RunningPod.ts"
@@ -12,7 +12,7 @@ export interface NodeOptions {
   /** Address that the node's pods with hostNetwork listen on. */
   readonly address: string
   /** Address that replaces 127.0.0.1 in the node's pods. */
-  readonly loopback: string
+  readonly loopbackAddress: string
 }
 
 /** Prints the cause if a kubelet fails, because the failure is a bug of the tests. */
@@ -84,21 +84,21 @@ export const make = Effect.fnUntraced(function* (
   options: NodeOptions,
   {
     admin,
-    images,
-    variables
+    findImage,
+    serviceVariables
   }: {
     readonly admin: KubeAdmin
-    readonly images: Images
-    /** Environment variables of each container: the address of the API server. */
-    readonly variables: Readonly<Record<string, string>>
+    readonly findImage: FindImage
+    /** Environment variables of each container, with the address of the API server. */
+    readonly serviceVariables: Readonly<Record<string, string>>
   }
 ) {
-  const { address, loopback, name } = options
+  const { address, loopbackAddress, name } = options
   const scope = yield* Scope.fork(yield* Effect.scope)
   const connected = yield* Latch.make(true)
   const pods = new Map<string, RunningPod.RunningPod>()
   const ending = new Set<string>()
-  let mostPods = 0
+  let maxRunningPods = 0
 
   const register = Effect.suspend(() => {
     const { object, status } = node(options)
@@ -118,7 +118,7 @@ export const make = Effect.fnUntraced(function* (
     yield* connected.await
     if (event._tag === "Deleted") {
       const gone = [...pods.values()].filter(({ pod }) => Pod.path(pod) === event.path)
-      for (const running of gone) yield* running.end(0).pipe(printFailure, Effect.forkIn(scope))
+      for (const running of gone) yield* running.terminate(0).pipe(printFailure, Effect.forkIn(scope))
       return
     }
     const { pod } = event
@@ -127,7 +127,7 @@ export const make = Effect.fnUntraced(function* (
     if (deletionTimestamp !== undefined) {
       if (ending.has(uid)) return
       ending.add(uid)
-      const end = running?.end(deletionGracePeriodSeconds) ?? RunningPod.confirmGone(admin, pod)
+      const end = running?.terminate(deletionGracePeriodSeconds) ?? RunningPod.forceDelete(admin, pod)
       yield* Effect.forkIn(
         Effect.andThen(
           end,
@@ -136,9 +136,12 @@ export const make = Effect.fnUntraced(function* (
         scope
       )
     } else if (running === undefined) {
-      const facts = { podIP: address, loopback, variables }
-      pods.set(uid, yield* RunningPod.start({ admin, images, pod, facts, gate: connected.await }))
-      mostPods = Math.max(mostPods, pods.size)
+      const runtimeValues = { podIP: address, loopbackAddress, serviceVariables }
+      pods.set(
+        uid,
+        yield* RunningPod.start({ admin, findImage, pod, runtimeValues, awaitNodeConnected: connected.await })
+      )
+      maxRunningPods = Math.max(maxRunningPods, pods.size)
     }
   })
   const events = yield* Queue.unbounded<PodEvent>()
@@ -157,7 +160,7 @@ export const make = Effect.fnUntraced(function* (
     /** The pods that run on the node. */
     pods: (): ReadonlyArray<RunningPod.RunningPod> => [...pods.values()],
     /** The largest number of pods that ran on the node at the same time. */
-    mostPods: () => mostPods,
+    maxRunningPods: () => maxRunningPods,
     /** Notifies the kubelet of a change of a pod that is bound to the node. */
     notify: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
     /** Simulates a network partition: suspends the node's pods, and sends nothing to the API server. */

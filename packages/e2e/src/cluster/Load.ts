@@ -48,17 +48,17 @@ const seconds = Effect.map(ProcessEnvironment, ({ variables }) =>
 )
 
 /** The results of `loadDuring`. */
-export interface LoadResult extends Fleet.Outcome {
+export interface LoadResult extends Fleet.FleetResult {
   /** Number of requests for package blobs that the registry received during the load. */
-  readonly pulls: number
+  readonly upstreamBlobRequests: number
   /** Number of different pods that ran on the masters during the load, including the initial pods. */
-  readonly pods: number
+  readonly podCount: number
   /** The highest resident memory that any replica reached, in MiB. */
-  readonly memory: number
+  readonly peakMemoryMiB: number
 }
 
 /** Returns the number of GET requests for the images' package blobs that the registry has received so far. */
-export const upstreamPulls = (images: ReadonlyArray<Image>) =>
+export const countUpstreamBlobRequests = (images: ReadonlyArray<Image>) =>
   Effect.map(RegistryFixture, ({ registry }) => {
     const blobs = new Set(images.map(({ package: file }) => file.digest))
     return registry
@@ -84,18 +84,18 @@ export const loadDuring = Effect.fnUntraced(function* <E, R>(
   event: Effect.Effect<void, E, R>
 ) {
   const { nodes } = yield* ClusterFixture
-  const pullsBefore = yield* upstreamPulls(images)
+  const pullsBefore = yield* countUpstreamBlobRequests(images)
   const uids = new Set<string>()
-  let memory = 0
+  let peakMemoryMiB = 0
   const watching = Effect.gen(function* () {
     for (const { pods } of nodes.masters()) {
       for (const running of pods()) {
         uids.add(running.pod.metadata.uid)
         const pid = running.pid()
         if (pid === undefined) continue
-        // `peak` is NaN for a process that has just ended.
-        const { peak } = yield* ProcessMemory.read(pid)
-        if (!Number.isNaN(peak)) memory = Math.max(memory, peak)
+        // `peakMiB` is NaN for a process that has just ended.
+        const { peakMiB } = yield* ProcessMemory.read(pid)
+        if (!Number.isNaN(peakMiB)) peakMemoryMiB = Math.max(peakMemoryMiB, peakMiB)
       }
     }
   }).pipe(Effect.ignore, Effect.repeat(Schedule.spaced("500 millis")))
@@ -105,19 +105,19 @@ export const loadDuring = Effect.fnUntraced(function* <E, R>(
   })
   const watcher = yield* Effect.forkScoped(watching)
   yield* Effect.forever(event).pipe(Effect.timeoutOption(`${yield* seconds} seconds`))
-  const outcome = yield* fleet.outcome
+  const outcome = yield* fleet.stop
   yield* Fiber.interrupt(watcher)
   const result: LoadResult = {
     ...outcome,
-    pulls: (yield* upstreamPulls(images)) - pullsBefore,
-    pods: uids.size,
-    memory
+    upstreamBlobRequests: (yield* countUpstreamBlobRequests(images)) - pullsBefore,
+    podCount: uids.size,
+    peakMemoryMiB
   }
-  const { bytes, downloads, failed, pods, pulls, retries, slowestSeconds } = result
+  const { bytes, downloads, failed, podCount, upstreamBlobRequests, retries, slowestSeconds } = result
   yield* Console.log(
     `${name}: ${downloads} downloads, ${(bytes / mebibyte).toFixed(0)} MiB, ${failed.length} failed, ` +
       `slowest ${slowestSeconds.toFixed(1)} s, retries ${JSON.stringify(retries)}; ` +
-      `${pods} pods, ${pulls} pulls upstream, ${memory.toFixed(0)} MiB peak resident`
+      `${podCount} pods, ${upstreamBlobRequests} pulls upstream, ${peakMemoryMiB.toFixed(0)} MiB peak resident`
   )
   return result
 }, Effect.scoped)

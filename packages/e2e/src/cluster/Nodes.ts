@@ -4,7 +4,7 @@ import { ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
 import type { Resource } from "@registry-packages-proxy/kubernetes/Resource"
 import { Effect, Layer, Scope, Stream } from "effect"
 import type { ControlPlane } from "./ControlPlane.ts"
-import type { Images } from "./Images.ts"
+import type { FindImage } from "./Images.ts"
 import * as Kubelet from "./Kubelet.ts"
 import * as Pod from "./Pod.ts"
 
@@ -17,13 +17,16 @@ const resource: Resource<Pod.Pod> = { group: "", version: "v1", kind: "Pod", plu
 const makeNetwork = Effect.sync(() => {
   const part = () => 1 + Math.floor(Math.random() * 254)
   const network = `127.${part()}.${part()}`
-  return (number: number) => ({ address: `${network}.${number}`, loopback: `${network}.${100 + number}` })
+  return (number: number) => ({
+    address: `${network}.${number}`,
+    loopbackAddress: `${network}.${100 + number}`
+  })
 })
 
 /** Starts a kubelet for each master and each worker. Notifies a kubelet when a pod of its node changes. */
 export const make = Effect.fnUntraced(function* (
   { admin, kubeconfig, port }: ControlPlane,
-  images: Images,
+  findImage: FindImage,
   counts: { readonly masters: number; readonly workers: number }
 ) {
   const network = yield* makeNetwork
@@ -31,10 +34,10 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const kubelets = new Map<string, Kubelet.Kubelet>()
   const start = Effect.fnUntraced(function* (name: string, number: number) {
-    const variables = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: `${port}` }
+    const serviceVariables = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: `${port}` }
     const isMaster = name.startsWith("master")
     const kubelet = yield* Scope.provide(
-      Kubelet.make({ name, isMaster, ...network(number) }, { admin, images, variables }),
+      Kubelet.make({ name, isMaster, ...network(number) }, { admin, findImage, serviceVariables }),
       scope
     )
     kubelets.set(name, kubelet)
@@ -78,14 +81,14 @@ export const make = Effect.fnUntraced(function* (
     })
   ).pipe(Effect.provide(layerApi), Effect.forkScoped)
 
-  const named = (name: string) => {
+  const byName = (name: string) => {
     const kubelet = kubelets.get(name)
     if (kubelet === undefined) throw new Error(`no node ${name}`)
     return kubelet
   }
   return {
     /** Returns the node with this name; throws if there is no such node. */
-    named,
+    byName,
     all: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()],
     masters: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()].filter(({ isMaster }) => isMaster),
     /** Starts a new node with the name and address of a removed node. It runs the pods that are bound to this name. */
@@ -96,7 +99,7 @@ export const make = Effect.fnUntraced(function* (
     }),
     /** Removes a node permanently: powers it off, then deletes its Node object. */
     remove: Effect.fnUntraced(function* (name: string) {
-      yield* named(name).powerOff
+      yield* byName(name).powerOff
       kubelets.delete(name)
       yield* admin.send("DELETE", `/api/v1/nodes/${name}`)
     })

@@ -8,18 +8,18 @@ export interface ContainerState {
   /** True after the startup probe has passed. */
   started: boolean
   ready: boolean
-  restarts: number
+  restartCount: number
   /** The reason that `kubectl get pods` shows while the container does not run. */
-  waiting: "ContainerCreating" | "ImagePullBackOff" | "CrashLoopBackOff"
+  waitingReason: "ContainerCreating" | "ImagePullBackOff" | "CrashLoopBackOff"
 }
 
-export const initial = (container: Container): ContainerState => ({
+export const initialState = (container: Container): ContainerState => ({
   container,
   pid: undefined,
   started: false,
   ready: false,
-  restarts: 0,
-  waiting: "ContainerCreating"
+  restartCount: 0,
+  waitingReason: "ContainerCreating"
 })
 
 /** The current time in Kubernetes' format (RFC 3339), with whole seconds. */
@@ -52,14 +52,15 @@ export const make = (
       condition("Ready", isReady)
     ],
     containerStatuses: states.map(
-      ({ container: { image, name }, pid, ready, restarts, started, waiting }) => ({
+      ({ container: { image, name }, pid, ready, restartCount, started, waitingReason }) => ({
         name,
         image,
         imageID: "",
         ready,
         started,
-        restartCount: restarts,
-        state: pid === undefined ? { waiting: { reason: waiting } } : { running: { startedAt: startTime } }
+        restartCount,
+        state:
+          pid === undefined ? { waiting: { reason: waitingReason } } : { running: { startedAt: startTime } }
       })
     )
   }

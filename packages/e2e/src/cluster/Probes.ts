@@ -13,10 +13,10 @@ const passes = (container: Container, address: string, { httpGet, timeoutSeconds
   )
 }
 
-/** Receives the probe results of one run of a container. */
-export interface Watcher {
-  readonly started: Effect.Effect<void>
-  readonly ready: (isReady: boolean) => Effect.Effect<void>
+/** Receives the probe results of one run of a container. The startup probe has passed when `onStarted` runs. */
+export interface ProbeListener {
+  readonly onStarted: Effect.Effect<void>
+  readonly onReadiness: (isReady: boolean) => Effect.Effect<void>
 }
 
 /**
@@ -26,8 +26,8 @@ export interface Watcher {
 export const run = Effect.fnUntraced(function* (
   container: Container,
   address: string,
-  gate: Effect.Effect<void>,
-  watcher: Watcher
+  awaitNodeConnected: Effect.Effect<void>,
+  listener: ProbeListener
 ) {
   /**
    * Repeats a probe until `report` returns true. `report` receives true after each success, and false if the last
@@ -40,9 +40,9 @@ export const run = Effect.fnUntraced(function* (
     yield* Effect.sleep(Duration.seconds(probe.initialDelaySeconds ?? 0))
     let failures = 0
     for (;;) {
-      yield* gate
+      yield* awaitNodeConnected
       const passed = yield* passes(container, address, probe)
-      yield* gate
+      yield* awaitNodeConnected
       failures = passed ? 0 : failures + 1
       if ((passed || failures >= probe.failureThreshold) && (yield* report(passed))) return passed
       yield* Effect.sleep(Duration.seconds(probe.periodSeconds))
@@ -51,11 +51,11 @@ export const run = Effect.fnUntraced(function* (
 
   const { livenessProbe, readinessProbe, startupProbe } = container
   if (startupProbe !== undefined && !(yield* probeUntil(startupProbe, () => Effect.succeed(true)))) return
-  yield* watcher.started
+  yield* listener.onStarted
   const readiness =
     readinessProbe === undefined
-      ? Effect.andThen(watcher.ready(true), Effect.never)
-      : probeUntil(readinessProbe, (passed) => Effect.as(watcher.ready(passed), false))
+      ? Effect.andThen(listener.onReadiness(true), Effect.never)
+      : probeUntil(readinessProbe, (passed) => Effect.as(listener.onReadiness(passed), false))
   const liveness =
     livenessProbe === undefined
       ? Effect.never

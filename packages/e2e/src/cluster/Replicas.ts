@@ -9,28 +9,28 @@ const decodePods = Schema.decodeUnknownEffect(
   Schema.fromJsonString(Schema.Struct({ items: Schema.Array(Pod.Pod) }))
 )
 
-const path = `/api/v1/namespaces/${Helm.namespace}/pods?labelSelector=app%3D${Helm.release}`
+const path = `/api/v1/namespaces/${Helm.namespace}/pods?labelSelector=app%3D${Helm.releaseName}`
 
 /** All pods of the program, as the API server returns them. */
 export const all = Effect.gen(function* () {
   const { admin } = yield* ClusterFixture
-  return (yield* decodePods(yield* admin.text(path))).items
+  return (yield* decodePods(yield* admin.get(path))).items
 })
 
 const isServing = (pod: Pod.Pod): boolean => Pod.isReady(pod) && pod.metadata.deletionTimestamp === undefined
 
 /** Waits until exactly `count` pods exist and all are ready. A terminating pod counts as a pod that is not ready. */
-export const ready = (count: number) =>
+export const awaitReady = (count: number) =>
   Eventually.isTrue(
     `${count} ready replicas`,
     Effect.map(all, (pods) => pods.length === count && pods.every(isServing)),
-    { times: 300, millis: 200 }
+    { times: 300, intervalMillis: 200 }
   )
 
 /** The token of clients, from the Secret of the ServiceAccount registry-packages-proxy. */
 export const clientToken = Effect.gen(function* () {
   const { admin } = yield* ClusterFixture
-  const { token = "" } = yield* Volumes.data(
+  const { token = "" } = yield* Volumes.readData(
     admin,
     Helm.namespace,
     "secrets",

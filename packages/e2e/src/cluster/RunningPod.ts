@@ -13,8 +13,8 @@ import {
 import { fileURLToPath } from "node:url"
 import * as Daemon from "../machine/Daemon.ts"
 import type { KubeAdmin } from "../servers/KubeAdmin.ts"
-import { type PodFacts, resolve } from "./ContainerEnvironment.ts"
-import type { Image, Images } from "./Images.ts"
+import { type PodRuntimeValues, resolveEnvAndArgs } from "./ContainerEnvironment.ts"
+import type { Image, FindImage } from "./Images.ts"
 import * as Pod from "./Pod.ts"
 import * as PodStatus from "./PodStatus.ts"
 import * as Probes from "./Probes.ts"
@@ -33,28 +33,28 @@ const kill = (pid: number, signal: NodeJS.Signals): void => {
 
 export interface PodOptions {
   readonly admin: KubeAdmin
-  readonly images: Images
+  readonly findImage: FindImage
   readonly pod: Pod.Pod
-  readonly facts: PodFacts
-  /** Waits while the node is disconnected. The pod runs this effect before each request to the API server. */
-  readonly gate: Effect.Effect<void>
+  readonly runtimeValues: PodRuntimeValues
+  /** Returns at once, or when a disconnected node is connected again. Runs before each request to the API server. */
+  readonly awaitNodeConnected: Effect.Effect<void>
 }
 
 /** Makes `report`, which sends the states of a pod's containers to the API server if a state has changed. */
 const reporter = Effect.fnUntraced(function* (
-  { admin, facts, gate, pod }: PodOptions,
+  { admin, runtimeValues, awaitNodeConnected, pod }: PodOptions,
   states: ReadonlyArray<PodStatus.ContainerState>
 ) {
   const startTime = PodStatus.timestamp()
-  const one = yield* Semaphore.make(1)
+  const mutex = yield* Semaphore.make(1)
   let last = ""
-  const report = one.withPermits(1)(
+  const report = mutex.withPermits(1)(
     Effect.gen(function* () {
-      yield* gate
+      yield* awaitNodeConnected
       const key = JSON.stringify(states)
       if (key === last) return
       last = key
-      const status = PodStatus.make(facts.podIP, startTime, states)
+      const status = PodStatus.make(runtimeValues.podIP, startTime, states)
       const body = { metadata: { uid: pod.metadata.uid }, status }
       // Errors are ignored, because the API server refuses the status of a deleted pod.
       yield* admin.send("PATCH", `${Pod.path(pod)}/status`, body, "merge").pipe(
@@ -69,7 +69,7 @@ const reporter = Effect.fnUntraced(function* (
   return {
     report,
     /** Reports even if nothing changed, because a controller may have overwritten the status. */
-    again: Effect.suspend(() => {
+    reportAgain: Effect.suspend(() => {
       last = ""
       return report
     })
@@ -84,7 +84,7 @@ const secretsOf = ({ admin, pod }: PodOptions) => {
     )
   )
   return Effect.forEach(names, (name) =>
-    Volumes.data(admin, pod.metadata.namespace, "secrets", name).pipe(
+    Volumes.readData(admin, pod.metadata.namespace, "secrets", name).pipe(
       Effect.retry(Schedule.spaced("200 millis")),
       Effect.map((data) => [name, data] as const)
     )
@@ -93,14 +93,19 @@ const secretsOf = ({ admin, pod }: PodOptions) => {
 
 /** Starts a container's program in a new mount namespace. The end of the scope kills the program. */
 const startContainer = Effect.fnUntraced(function* (
-  { facts, pod }: PodOptions,
+  { runtimeValues, pod }: PodOptions,
   container: Pod.Container,
   image: Image,
   volumes: Volumes.Volumes,
   secrets: ReadonlyMap<string, Readonly<Record<string, string>>>
 ) {
   const fs = yield* FileSystem.FileSystem
-  const { args, env } = resolve(pod, container, facts, (name, key) => secrets.get(name)?.[key] ?? "")
+  const { args, env } = resolveEnvAndArgs(
+    pod,
+    container,
+    runtimeValues,
+    (name, key) => secrets.get(name)?.[key] ?? ""
+  )
   const root = yield* fs.makeTempDirectoryScoped({ directory: volumes.root, prefix: "root-" })
   yield* fs.chmod(root, 0o755)
   const mounts = [
@@ -133,7 +138,7 @@ const startContainer = Effect.fnUntraced(function* (
 })
 
 /** Deletes a pod from the API server without a grace period: the pod's processes have ended. Ignores errors. */
-export const confirmGone = (admin: KubeAdmin, pod: Pod.Pod) =>
+export const forceDelete = (admin: KubeAdmin, pod: Pod.Pod) =>
   Effect.ignore(
     admin.send("DELETE", Pod.path(pod), {
       gracePeriodSeconds: 0,
@@ -147,10 +152,10 @@ export const confirmGone = (admin: KubeAdmin, pod: Pod.Pod) =>
  * deleted.
  */
 export const start = Effect.fnUntraced(function* (options: PodOptions) {
-  const { admin, facts, gate, images, pod } = options
+  const { admin, runtimeValues, awaitNodeConnected, findImage, pod } = options
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const states = pod.spec.containers.map(PodStatus.initial)
-  const { again, report } = yield* reporter(options, states)
+  const states = pod.spec.containers.map(PodStatus.initialState)
+  const { reportAgain, report } = yield* reporter(options, states)
   let isEnding = false
 
   const runOnce = Effect.fnUntraced(function* (
@@ -165,37 +170,42 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
         Object.assign(state, change)
         return report
       })
-    const probes = Probes.run(state.container, facts.podIP, gate, {
-      started: changed({ started: true }),
-      ready: (ready) => changed({ ready: ready && !isEnding })
+    const probes = Probes.run(state.container, runtimeValues.podIP, awaitNodeConnected, {
+      onStarted: changed({ started: true }),
+      onReadiness: (ready) => changed({ ready: ready && !isEnding })
     })
-    yield* Effect.raceFirst(probes, Effect.ignore(daemon.ended))
+    yield* Effect.raceFirst(probes, Effect.ignore(daemon.exited))
   }, Effect.scoped)
 
   const keepRunning = Effect.fnUntraced(function* (
     state: PodStatus.ContainerState,
     start: (image: Image) => ReturnType<typeof startContainer>
   ) {
-    const image = images(state.container.image)
+    const image = findImage(state.container.image)
     if (Option.isNone(image)) {
-      state.waiting = "ImagePullBackOff"
+      state.waitingReason = "ImagePullBackOff"
       return yield* report
     }
     for (;;) {
       yield* runOnce(state, start(image.value))
-      Object.assign(state, { pid: undefined, started: false, ready: false, waiting: "CrashLoopBackOff" })
+      Object.assign(state, {
+        pid: undefined,
+        started: false,
+        ready: false,
+        waitingReason: "CrashLoopBackOff"
+      })
       if (isEnding) return
-      state.restarts++
+      state.restartCount++
       yield* report
       // Like the kubelet, waits before each restart except the first one.
-      yield* Effect.sleep(Duration.seconds(state.restarts === 1 ? 0 : 10))
+      yield* Effect.sleep(Duration.seconds(state.restartCount === 1 ? 0 : 10))
     }
   })
 
   yield* Effect.gen(function* () {
     yield* report
     const secrets = yield* secretsOf(options)
-    const volumes = yield* Volumes.make(admin, pod, facts)
+    const volumes = yield* Volumes.make(admin, pod, runtimeValues)
     yield* Effect.forEach(
       states,
       (state) =>
@@ -215,7 +225,7 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
     Effect.sync(() => {
       for (const { pid } of states) if (pid !== undefined) kill(pid, name)
     })
-  const areGone = Effect.sync(() => states.every(({ pid }) => pid === undefined)).pipe(
+  const awaitExit = Effect.sync(() => states.every(({ pid }) => pid === undefined)).pipe(
     Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: (gone) => gone })
   )
 
@@ -224,23 +234,23 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
     /** Process ID of the first container (the program); undefined while this container does not run. */
     pid: () => states[0]?.pid,
     /** Total number of restarts of all containers. */
-    restarts: () => states.reduce((sum, { restarts }) => sum + restarts, 0),
+    restartCount: () => states.reduce((sum, { restartCount }) => sum + restartCount, 0),
     /** Sends a signal to the processes of all containers. */
     signal,
     /** Reports the status to the API server again. */
-    report: again,
+    report: reportAgain,
     /**
      * Sends SIGTERM and waits until all processes have ended, at most for the grace period. Then kills the remaining
      * processes and deletes the pod from the API server.
      */
-    end: Effect.fnUntraced(function* (graceSeconds: number) {
+    terminate: Effect.fnUntraced(function* (graceSeconds: number) {
       if (isEnding) return
       isEnding = true
       yield* signal("SIGTERM")
-      yield* Effect.timeoutOption(areGone, Duration.seconds(graceSeconds))
+      yield* Effect.timeoutOption(awaitExit, Duration.seconds(graceSeconds))
       yield* Scope.close(scope, Exit.void)
-      yield* gate
-      yield* confirmGone(admin, pod)
+      yield* awaitNodeConnected
+      yield* forceDelete(admin, pod)
     })
   }
 })

@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Path, Schedule, Schema } from "effect"
 import { chownSync } from "node:fs"
 import type { KubeAdmin } from "../servers/KubeAdmin.ts"
-import { fieldOf, type PodFacts } from "./ContainerEnvironment.ts"
+import { downwardApiField, type PodRuntimeValues } from "./ContainerEnvironment.ts"
 import type { Pod, ProjectedSource, Volume } from "./Pod.ts"
 
 type Files = Readonly<Record<string, string>>
@@ -17,7 +17,7 @@ const decodeToken = Schema.decodeUnknownSync(
 )
 
 /** Returns the decoded data of a Secret or ConfigMap. If the object is missing and `optional`, returns no data. */
-export const data = (
+export const readData = (
   admin: KubeAdmin,
   namespace: string,
   kind: "secrets" | "configmaps",
@@ -40,7 +40,7 @@ export const data = (
 const projected = Effect.fnUntraced(function* (
   admin: KubeAdmin,
   pod: Pod,
-  facts: PodFacts,
+  runtimeValues: PodRuntimeValues,
   source: ProjectedSource
 ) {
   const { name, namespace, uid } = pod.metadata
@@ -60,27 +60,30 @@ const projected = Effect.fnUntraced(function* (
   }
   if (source.configMap !== undefined) {
     const { items, name: from = "", optional } = source.configMap
-    const all = yield* data(admin, namespace, "configmaps", from, optional)
+    const all = yield* readData(admin, namespace, "configmaps", from, optional)
     return items === undefined
       ? all
       : Object.fromEntries(items.map(({ key, path }) => [path, all[key] ?? ""]))
   }
   const fields = source.downwardAPI?.items ?? []
   return Object.fromEntries(
-    fields.map(({ fieldRef, path }) => [path, fieldOf(pod, facts, fieldRef?.fieldPath ?? "")])
+    fields.map(({ fieldRef, path }) => [
+      path,
+      downwardApiField(pod, runtimeValues, fieldRef?.fieldPath ?? "")
+    ])
   )
 })
 
-const filesOf = (admin: KubeAdmin, pod: Pod, facts: PodFacts, volume: Volume) => {
+const filesOf = (admin: KubeAdmin, pod: Pod, runtimeValues: PodRuntimeValues, volume: Volume) => {
   const { namespace } = pod.metadata
   if (volume.secret !== undefined) {
-    return data(admin, namespace, "secrets", volume.secret.secretName, volume.secret.optional)
+    return readData(admin, namespace, "secrets", volume.secret.secretName, volume.secret.optional)
   }
   if (volume.configMap !== undefined) {
-    return data(admin, namespace, "configmaps", volume.configMap.name ?? "", volume.configMap.optional)
+    return readData(admin, namespace, "configmaps", volume.configMap.name ?? "", volume.configMap.optional)
   }
   return Effect.map(
-    Effect.forEach(volume.projected?.sources ?? [], (source) => projected(admin, pod, facts, source)),
+    Effect.forEach(volume.projected?.sources ?? [], (source) => projected(admin, pod, runtimeValues, source)),
     (all): Files => Object.assign({}, ...all) as Files
   )
 }
@@ -90,7 +93,11 @@ const filesOf = (admin: KubeAdmin, pod: Pod, facts: PodFacts, volume: Volume) =>
  * As in the kubelet, a link `..data` leads to the files. Checks Secrets and ConfigMaps every 5 s, and replaces the link
  * after a change. Does not update projected volumes. The end of the scope removes the directories.
  */
-export const make = Effect.fnUntraced(function* (admin: KubeAdmin, pod: Pod, facts: PodFacts) {
+export const make = Effect.fnUntraced(function* (
+  admin: KubeAdmin,
+  pod: Pod,
+  runtimeValues: PodRuntimeValues
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const root = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-pod-" })
@@ -128,7 +135,7 @@ export const make = Effect.fnUntraced(function* (admin: KubeAdmin, pod: Pod, fac
       continue
     }
     yield* owned(directory, 0o750)
-    const files = filesOf(admin, pod, facts, volume)
+    const files = filesOf(admin, pod, runtimeValues, volume)
     let held = yield* Effect.retry(files, Schedule.spaced("200 millis"))
     let version = 1
     yield* publish(directory, held, version)

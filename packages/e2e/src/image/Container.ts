@@ -5,11 +5,11 @@ export interface ContainerOptions {
   /** Name of the container's log. */
   readonly name: string
   /** The directory with the image's files. */
-  readonly root: string
+  readonly imageRoot: string
   /** The directory of this machine that is mounted at /cache. */
-  readonly cache: string
+  readonly cacheDirectory: string
   /** The directory of this machine that is mounted at /credentials. */
-  readonly credentials: string
+  readonly credentialsDirectory: string
   readonly user: number
   readonly args: ReadonlyArray<string>
 }
@@ -31,18 +31,28 @@ exec chroot --userspec="$user:$user" --groups= "$root" /registry-packages-proxy 
  * Returns the command that runs the program from an image's files. The command ends in `exec`, so the program has the
  * process ID of the command. Needs root.
  */
-export const command = Effect.fnUntraced(function* (options: Omit<ContainerOptions, "name">) {
+export const runCommand = Effect.fnUntraced(function* (options: Omit<ContainerOptions, "name">) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const { args, cache, credentials, root, user } = options
+  const { args, cacheDirectory, credentialsDirectory, imageRoot, user } = options
   for (const directory of ["proc", "dev", "cache", "credentials"]) {
-    yield* fs.makeDirectory(path.join(root, directory), { recursive: true })
+    yield* fs.makeDirectory(path.join(imageRoot, directory), { recursive: true })
   }
-  yield* fs.chown(cache, user, user)
-  const shell = ["sh", "-c", script, "sh", root, String(user), cache, credentials, ...args]
+  yield* fs.chown(cacheDirectory, user, user)
+  const shell = [
+    "sh",
+    "-c",
+    script,
+    "sh",
+    imageRoot,
+    String(user),
+    cacheDirectory,
+    credentialsDirectory,
+    ...args
+  ]
   return ["unshare", ["--mount", "--propagation=private", ...shell]] as const
 })
 
 /** Runs the program from an image's files. Needs root. */
 export const start = (options: ContainerOptions) =>
-  Effect.flatMap(command(options), (found) => Daemon.start(options.name, ...found))
+  Effect.flatMap(runCommand(options), (found) => Daemon.start(options.name, ...found))

@@ -1,7 +1,7 @@
 import * as Buildah from "@registry-packages-proxy/deploy/image/Buildah"
 import * as ImageLayout from "@registry-packages-proxy/deploy/image/ImageLayout"
 import { Context, Effect, FileSystem, Layer, Path, Schema } from "effect"
-import { built } from "../program/ProxyProcess.ts"
+import { buildOutput } from "../program/ProxyProcess.ts"
 import { layerPrograms } from "../fixtures/RegistryFixture.ts"
 
 /** An image could not be built or mounted. */
@@ -10,7 +10,7 @@ export class ImageFailed extends Schema.TaggedError<ImageFailed>()("ImageFailed"
 }) {}
 
 /** The build information of the tests' images. `time` is in seconds since 1970. */
-export const source = { version: "1.2.3", commit: "0123456789abcdef", time: 1_700_000_000 }
+export const buildInfo = { version: "1.2.3", commit: "0123456789abcdef", time: 1_700_000_000 }
 
 const attempt = <A>(body: () => Promise<A>): Effect.Effect<A, ImageFailed> =>
   Effect.tryPromise({ try: body, catch: (cause) => new ImageFailed({ message: String(cause) }) })
@@ -30,9 +30,9 @@ const make = Effect.gen(function* () {
       ImageLayout.make(buildah, {
         layout,
         work: path.join(work, "meanwhile"),
-        executables: built.executables,
-        licences: built.licences,
-        source
+        executables: buildOutput.executables,
+        licences: buildOutput.licences,
+        source: buildInfo
       })
     )
     return {

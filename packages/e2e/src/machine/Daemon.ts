@@ -5,8 +5,8 @@ import * as Evidence from "../run/Evidence.ts"
 import { Logs } from "./Logs.ts"
 import * as Eventually from "./Eventually.ts"
 
-/** A program ended by itself. */
-export class DaemonEnded extends Schema.TaggedError<DaemonEnded>()("DaemonEnded", {
+/** A program has exited. */
+export class DaemonExited extends Schema.TaggedError<DaemonExited>()("DaemonExited", {
   message: Schema.String
 }) {}
 
@@ -15,14 +15,16 @@ export interface Daemon {
   readonly pid: number
   /** Lines of this run's output, stdout and stderr together. */
   readonly lines: () => ReadonlyArray<string>
-  /** Waits for the first line that matches. Fails with `DaemonEnded` if the program ends first. */
-  readonly line: (pattern: RegExp) => Effect.Effect<RegExpExecArray, DaemonEnded | Eventually.NeverHappened>
-  /** Fails when the program ends. */
-  readonly ended: Effect.Effect<never, DaemonEnded>
-  /** Sends a signal (default: SIGTERM), waits until the program has ended, and returns the exit code. */
+  /** Waits for the first line that matches. Fails with `DaemonExited` if the program exits first. */
+  readonly waitForLine: (
+    pattern: RegExp
+  ) => Effect.Effect<RegExpExecArray, DaemonExited | Eventually.ConditionNotMet>
+  /** Fails when the program exits, for any reason, also after `stop` or `kill`. Race a wait against this effect. */
+  readonly exited: Effect.Effect<never, DaemonExited>
+  /** Sends a signal (default: SIGTERM), waits until the program has exited, and returns the exit code. */
   readonly stop: (signal?: "SIGTERM" | "SIGINT") => Effect.Effect<number>
-  /** Kills the program with SIGKILL. */
-  readonly crash: Effect.Effect<void>
+  /** Kills the program with SIGKILL, as a crash does. */
+  readonly kill: Effect.Effect<void>
 }
 
 /** Starts a program; `name` is the name of its log. */
@@ -46,16 +48,16 @@ export const start = Effect.fnUntraced(function* (
         written.push(line)
         log.append(line)
         // Only the output of registry-packages-proxy is searched for secrets. Other programs may log secrets.
-        if (name.startsWith("registry-packages-proxy")) Evidence.addLine(line)
+        if (name.startsWith("registry-packages-proxy")) Evidence.addOutputLine(line)
       })
     ),
     Effect.ignore,
     Effect.forkScoped
   )
-  const endedByItself = new DaemonEnded({
-    message: `${name} ended by itself; its log is shown with the others`
+  const hasExited = new DaemonExited({
+    message: `${name} has exited; its log is shown with the others`
   })
-  const line: Daemon["line"] = (pattern) =>
+  const waitForLine: Daemon["waitForLine"] = (pattern) =>
     Eventually.value(
       `${name}: a line like ${pattern.source}`,
       Effect.gen(function* () {
@@ -63,17 +65,17 @@ export const start = Effect.fnUntraced(function* (
           const match = pattern.exec(text)
           if (match !== null) return Option.some(match)
         }
-        return (yield* Effect.orDie(handle.isRunning)) ? Option.none() : yield* endedByItself
+        return (yield* Effect.orDie(handle.isRunning)) ? Option.none() : yield* hasExited
       })
     )
   const daemon: Daemon = {
     pid: handle.pid,
     lines,
-    line,
-    ended: Effect.andThen(Effect.exit(handle.exitCode), endedByItself),
+    waitForLine,
+    exited: Effect.andThen(Effect.exit(handle.exitCode), hasExited),
     stop: (signal = "SIGTERM") =>
       handle.kill({ killSignal: signal }).pipe(Effect.andThen(handle.exitCode), Effect.orDie),
-    crash: Effect.orDie(handle.kill({ killSignal: "SIGKILL" }))
+    kill: Effect.orDie(handle.kill({ killSignal: "SIGKILL" }))
   }
   return daemon
 })

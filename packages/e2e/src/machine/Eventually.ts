@@ -1,38 +1,38 @@
 import { Effect, Option, Schedule, Schema } from "effect"
 
 /** The condition was not met in any attempt. */
-export class NeverHappened extends Schema.TaggedError<NeverHappened>()("NeverHappened", {
+export class ConditionNotMet extends Schema.TaggedError<ConditionNotMet>()("ConditionNotMet", {
   message: Schema.String
 }) {}
 
 /** The number of attempts and the time between two attempts. */
 export interface Attempts {
   readonly times: number
-  readonly millis: number
+  readonly intervalMillis: number
 }
 
-const usual: Attempts = { times: 1500, millis: 20 }
+const usual: Attempts = { times: 1500, intervalMillis: 20 }
 
 /**
- * Repeats `look` until it returns a value. Fails with `NeverHappened` after all attempts (default: 1500, every 20 ms).
- * `what` names the condition in the error.
+ * Repeats `look` until it returns a value. Fails with `ConditionNotMet` after all attempts (default: 1500, every 20
+ * ms). `what` names the condition in the error.
  */
 export const value = <A, E, R>(
   what: string,
   look: Effect.Effect<Option.Option<A>, E, R>,
-  { millis, times }: Attempts = usual
-): Effect.Effect<A, E | NeverHappened, R> =>
+  { intervalMillis, times }: Attempts = usual
+): Effect.Effect<A, E | ConditionNotMet, R> =>
   look.pipe(
     Effect.flatMap(
       Option.match({
-        onNone: () => Effect.fail(new NeverHappened({ message: `${what}: not after ${times} attempts` })),
+        onNone: () => Effect.fail(new ConditionNotMet({ message: `${what}: not after ${times} attempts` })),
         onSome: (seen: A) => Effect.succeed(seen)
       })
     ),
     Effect.retry({
       times,
-      schedule: Schedule.spaced(millis),
-      while: (error) => error instanceof NeverHappened
+      schedule: Schedule.spaced(intervalMillis),
+      while: (error) => error instanceof ConditionNotMet
     })
   )
 

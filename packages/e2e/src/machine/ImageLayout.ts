@@ -24,7 +24,7 @@ interface Descriptor {
   readonly size: number
 }
 
-interface ImageRequest extends PackageFile.PackageRequest {
+interface ImageOptions extends PackageFile.PackageOptions {
   readonly name: string
   readonly architecture?: string
 }
@@ -65,7 +65,7 @@ export const make = Effect.gen(function* () {
   // The first layer of each image. The package is the second layer, as in module images.
   const front = yield* PackageFile.make(blobs, { size: 512, seed: 255 })
 
-  const putImage = Effect.fnUntraced(function* ({ architecture = "amd64", ...request }: ImageRequest) {
+  const putImage = Effect.fnUntraced(function* ({ architecture = "amd64", ...request }: ImageOptions) {
     const file = yield* PackageFile.make(blobs, request)
     const layers = [front, file].map(({ digest, mediaType, size }) => ({ mediaType, digest, size }))
     const config = yield* putJson(mediaTypes.config, {
@@ -79,7 +79,7 @@ export const make = Effect.gen(function* () {
   })
 
   /** Adds an image of one architecture. */
-  const image = Effect.fnUntraced(function* (request: ImageRequest) {
+  const image = Effect.fnUntraced(function* (request: ImageOptions) {
     const { descriptor, file } = yield* putImage(request)
     yield* name(descriptor, request.name)
     const made: Image = { name: request.name, digest: descriptor.digest, package: file }
@@ -87,7 +87,7 @@ export const make = Effect.gen(function* () {
   })
 
   /** Adds an index with an image for each architecture. Each image has a different package. */
-  const index = Effect.fnUntraced(function* (request: ImageRequest, architectures: ReadonlyArray<string>) {
+  const index = Effect.fnUntraced(function* (request: ImageOptions, architectures: ReadonlyArray<string>) {
     const images = yield* Effect.forEach(architectures, (architecture, position) =>
       Effect.map(
         putImage({ ...request, architecture, seed: request.seed + position }),

@@ -1,9 +1,12 @@
 import { Effect, FileSystem, Path } from "effect"
 import { mkdirSync, rmdirSync } from "node:fs"
 
-/** A memory limit like a container's. `command` makes the command line that runs a program within the limit. */
+/** A memory limit like a container's. `wrapCommand` returns the command line that runs a program within the limit. */
 export interface MemoryLimit {
-  readonly command: (program: string, args: ReadonlyArray<string>) => readonly [string, ReadonlyArray<string>]
+  readonly wrapCommand: (
+    program: string,
+    args: ReadonlyArray<string>
+  ) => readonly [string, ReadonlyArray<string>]
   readonly description: string
 }
 
@@ -32,7 +35,7 @@ const inGroup = Effect.fnUntraced(function* (
   yield* fs.access(path.join(group, file))
   yield* fs.writeFileString(path.join(group, file), String(mebibytes * 1024 * 1024), { flag: "r+" })
   const limit: MemoryLimit = {
-    command: (program, args) => [
+    wrapCommand: (program, args) => [
       "/bin/sh",
       ["-c", 'echo $$ >"$0" && exec "$@"', path.join(group, "cgroup.procs"), program, ...args]
     ],
@@ -49,7 +52,7 @@ export const make = (mebibytes: number) =>
   Effect.firstSuccessOf([
     ...hierarchies.map((hierarchy) => inGroup(hierarchy, mebibytes)),
     Effect.succeed<MemoryLimit>({
-      command: (program, args) => [program, args],
+      wrapCommand: (program, args) => [program, args],
       description: "its own heap limit only: this machine allows no control group"
     })
   ])

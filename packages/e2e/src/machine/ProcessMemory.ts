@@ -2,8 +2,8 @@ import { Effect, FileSystem } from "effect"
 
 /** Resident memory of a process in MiB: current and peak. */
 export interface ProcessMemory {
-  readonly resident: number
-  readonly peak: number
+  readonly residentMiB: number
+  readonly peakMiB: number
 }
 
 /** Reads the memory of a process from /proc/PID/status. The values of a zombie process are NaN. */
@@ -12,6 +12,6 @@ export const read = Effect.fnUntraced(function* (pid: number) {
   const status = yield* fs.readFileString(`/proc/${pid}/status`)
   const mebibytes = (field: string) =>
     Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? Number.NaN) / 1024
-  const memory: ProcessMemory = { resident: mebibytes("VmRSS"), peak: mebibytes("VmHWM") }
+  const memory: ProcessMemory = { residentMiB: mebibytes("VmRSS"), peakMiB: mebibytes("VmHWM") }
   return memory
 })

@@ -104,7 +104,7 @@ const ourGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
     group,
     (one) =>
       Effect.flatMap(
-        download(proxy.url(one.world.digest, { repository: one.world.repo })),
+        download(proxy.packageUrl(one.world.digest, { repository: one.world.repo })),
         ({ got, error }) => outcome(one, got, error)
       ),
     { concurrency: 16 }

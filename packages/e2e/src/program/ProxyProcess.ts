@@ -14,7 +14,7 @@ const executable = (wanted: Architecture): string =>
   dist(`registry-packages-proxy${wanted === architecture ? "" : `-linux-${wanted}`}`)
 
 /** The files that `npm run build -- --arch amd64,arm64` makes. */
-export const built = {
+export const buildOutput = {
   /** Architecture of this machine. */
   architecture,
   /** The executable for this machine. */
@@ -36,8 +36,8 @@ export interface ProxyProcessOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Runs the executable, or the script with Node. Default: the executable. */
   readonly form?: "executable" | "script"
-  /** Wraps the command line, for instance with a memory limit. */
-  readonly command?: (
+  /** Changes the command line, for instance to run the program within a memory limit. */
+  readonly wrapCommand?: (
     program: string,
     args: ReadonlyArray<string>
   ) => readonly [string, ReadonlyArray<string>]
@@ -47,12 +47,15 @@ export interface ProxyProcessOptions {
 export interface ProxyProcess extends Daemon.Daemon {
   readonly origin: string
   /** Returns the URL of a package. */
-  readonly url: (digest: string, where?: { readonly repository?: string; readonly path?: string }) => string
+  readonly packageUrl: (
+    digest: string,
+    where?: { readonly repository?: string; readonly path?: string }
+  ) => string
 }
 
 /**
  * Starts the built program in an empty directory and waits until it is ready. The program gets only PATH, `env` and the
- * variables of `Evidence.telemetry`.
+ * variables of `Evidence.telemetryVariables`.
  */
 export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) {
   const fs = yield* FileSystem.FileSystem
@@ -63,9 +66,11 @@ export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) 
   )
   const lone = path.join(directory, "lone")
   yield* fs.makeDirectory(lone)
-  if (options.form === "script") yield* fs.copyFile(built.script, path.join(lone, "main.js"))
+  if (options.form === "script") yield* fs.copyFile(buildOutput.script, path.join(lone, "main.js"))
   const [program, first] =
-    options.form === "script" ? [process.execPath, ["--disable-sigusr1", "main.js"]] : [built.executable, []]
+    options.form === "script"
+      ? [process.execPath, ["--disable-sigusr1", "main.js"]]
+      : [buildOutput.executable, []]
   const args = [
     ...first,
     "--listen-address=127.0.0.1:0",
@@ -73,13 +78,13 @@ export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) 
     `--cache-directory=${cacheDirectory}`,
     ...(options.args ?? [])
   ]
-  const command = options.command?.(program, args) ?? [program, args]
+  const command = options.wrapCommand?.(program, args) ?? [program, args]
   const daemon = yield* Daemon.start("registry-packages-proxy", ...command, {
     cwd: lone,
     // `env` has priority, because the tests of telemetry have their own collector.
-    env: { ...Evidence.telemetry(), ...options.env }
+    env: { ...Evidence.telemetryVariables(), ...options.env }
   })
-  const [, origin = ""] = yield* daemon.line(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
+  const [, origin = ""] = yield* daemon.waitForLine(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
   yield* Eventually.isTrue(
     "200 from /readyz",
     Effect.map(HttpClient.get(`${origin}/readyz`), ({ status }) => status === 200)
@@ -88,7 +93,7 @@ export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) 
     ...daemon,
     origin,
     // Contains all three parameters, even if they are empty, like the URLs of bootstrap clients.
-    url: (digest, { path = "", repository = "" } = {}) =>
+    packageUrl: (digest, { path = "", repository = "" } = {}) =>
       `${origin}/package?digest=${digest}&repository=${repository}&path=${path}`
   }
   return proxy

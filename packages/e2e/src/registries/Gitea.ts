@@ -91,7 +91,7 @@ export const make = Effect.gen(function* () {
     settings({ directory, port, staticFiles: yield* moduleDirectory }),
     { mode: 0o600 }
   )
-  const command = yield* ServerBuild.binary("gitea")
+  const command = yield* ServerBuild.buildServer("gitea")
   const options = { cwd: directory, env: { HOME: directory } }
   const gitea = (...args: ReadonlyArray<string>) =>
     Command.run(command, ["--config", file("app.ini"), ...args], options)
@@ -108,7 +108,7 @@ export const make = Effect.gen(function* () {
     "e2e@example.test"
   )
   const daemon = yield* Daemon.start("gitea", command, ["--config", file("app.ini"), "web"], options)
-  yield* Effect.raceFirst(Probe.awaitResponse(host, authority), daemon.ended)
+  yield* Effect.raceFirst(Probe.awaitResponse(host, authority), daemon.exited)
   const rotated = "e2e-rotated-8F1d"
   const registry: PrivateRegistry.PrivateRegistry = {
     host,

@@ -22,12 +22,12 @@ export const make = Effect.gen(function* () {
   yield* fs.writeFileString(file("tls.crt"), tls.chain)
   yield* fs.writeFileString(file("tls.key"), tls.key, { mode: 0o600 })
   yield* admit(credentials.password)
-  const command = yield* ServerBuild.binary("memory-registry")
+  const command = yield* ServerBuild.buildServer("memory-registry")
   const daemon = yield* Daemon.start("memory-registry", command, [
     host,
     ...["tls.crt", "tls.key", "login"].map(file)
   ])
-  yield* Effect.raceFirst(Probe.awaitResponse(host, authority), daemon.ended)
+  yield* Effect.raceFirst(Probe.awaitResponse(host, authority), daemon.exited)
   const registry: PrivateRegistry.PrivateRegistry = {
     host,
     ca: authority.cert,

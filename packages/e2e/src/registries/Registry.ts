@@ -85,7 +85,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
       env,
       cwd: directory
     }).pipe(Scope.provide(scope))
-    yield* Effect.raceFirst(isUp, daemon.ended)
+    yield* Effect.raceFirst(isUp, daemon.exited)
   })
 
   const stop = Effect.gen(function* () {

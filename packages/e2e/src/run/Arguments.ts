@@ -8,9 +8,9 @@ export interface Arguments {
   /** The groups to run; default: all. */
   readonly groups: ReadonlyArray<GroupName>
   /** Options for vitest: every other argument that begins with a dash. */
-  readonly vitest: ReadonlyArray<string>
+  readonly vitestOptions: ReadonlyArray<string>
   /** Words that are not names of groups. */
-  readonly unknown: ReadonlyArray<string>
+  readonly unknownGroups: ReadonlyArray<string>
 }
 
 const own: ReadonlyArray<string> = ["--install", "--skip-build"]
@@ -23,7 +23,7 @@ export const parse = (args: ReadonlyArray<string>): Arguments => {
     install: args.includes("--install"),
     skipBuild: args.includes("--skip-build"),
     groups: named.length === 0 ? groupNames : groupNames.filter((name) => named.includes(name)),
-    vitest: args.filter((arg) => arg.startsWith("-") && !own.includes(arg)),
-    unknown: words.filter((word) => !isGroupName(word))
+    vitestOptions: args.filter((arg) => arg.startsWith("-") && !own.includes(arg)),
+    unknownGroups: words.filter((word) => !isGroupName(word))
   }
 }

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import * as SecretSearch from "./SecretSearch.ts"
 
 /** Name of the environment variable with the run's `Place` (JSON). If the variable is empty, no output is collected. */
-export const variable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
+export const placeVariable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
 
 /** The directory and the collector with which a test run collects the output of the program. */
 interface Place {
@@ -25,11 +25,11 @@ const environment = process.env
  * process collects no output.
  */
 export const setPlace = (variables: Readonly<Record<string, string>>): void => {
-  environment[variable] = variables[variable] ?? ""
+  environment[placeVariable] = variables[placeVariable] ?? ""
 }
 
 const place = (): Place | undefined => {
-  const value = environment[variable] ?? ""
+  const value = environment[placeVariable] ?? ""
   return value === "" ? undefined : (JSON.parse(value) as Place)
 }
 
@@ -51,7 +51,7 @@ export const addPrivateKey = (name: string, pem: string): void => {
 }
 
 /** Collects a line of the program's output. */
-export const addLine = (line: string): void => {
+export const addOutputLine = (line: string): void => {
   const found = place()
   if (found !== undefined) appendFileSync(join(found.directory, `log-${process.pid}.txt`), `${line}\n`)
 }
@@ -59,7 +59,7 @@ export const addLine = (line: string): void => {
 /**
  * Environment variables that make the program send telemetry to the run's collector. Empty if there is no collector.
  */
-export const telemetry = (): Readonly<Record<string, string>> => {
+export const telemetryVariables = (): Readonly<Record<string, string>> => {
   const found = place()
   return found === undefined
     ? {}
@@ -71,7 +71,7 @@ export const telemetry = (): Readonly<Record<string, string>> => {
 }
 
 /** The program's output contains a secret. */
-export class EvidenceFailed extends Schema.TaggedError<EvidenceFailed>()("EvidenceFailed", {
+export class SecretFound extends Schema.TaggedError<SecretFound>()("SecretFound", {
   message: Schema.String
 }) {}
 
@@ -79,7 +79,7 @@ const decodeSecrets = Schema.decodeUnknownSync(
   Schema.Array(Schema.Struct({ name: Schema.String, secret: Schema.String }))
 )
 
-const search = (directory: string): Effect.Effect<string, EvidenceFailed> =>
+const search = (directory: string): Effect.Effect<string, SecretFound> =>
   Effect.suspend(() => {
     const files = readdirSync(directory)
     const secrets = files.includes(secretsFile)
@@ -101,7 +101,7 @@ const search = (directory: string): Effect.Effect<string, EvidenceFailed> =>
     })
     if (found.length > 0) {
       const message = `The program showed secrets:\n${found.join("\n")}\nThe searched output is in ${directory}`
-      return Effect.fail(new EvidenceFailed({ message }))
+      return Effect.fail(new SecretFound({ message }))
     }
     const size = `${(bytes / 1024 / 1024).toFixed(1)} MiB in ${evidence.length} files`
     return Effect.succeed(`No secret of ${secrets.length} is in the program's logs and telemetry (${size})`)
@@ -131,7 +131,7 @@ export const make = Effect.gen(function* () {
   const port = typeof address === "object" && address !== null ? address.port : 0
   const found: Place = { directory, endpoint: `http://127.0.0.1:${port}` }
   return {
-    variables: { [variable]: JSON.stringify(found) },
+    variables: { [placeVariable]: JSON.stringify(found) },
     search: Effect.tap(search(directory), () => Effect.sync(() => rmSync(directory, { recursive: true })))
   }
 })

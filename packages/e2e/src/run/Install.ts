@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import * as Command from "./Command.ts"
-import { explain, missing, type RequiredProgram } from "./RequiredPrograms.ts"
+import { formatMissing, missingPrograms, type RequiredProgram } from "./RequiredPrograms.ts"
 
 /** Programs are missing, and installing is not allowed or has failed. The message says how to install the programs. */
 export class ProgramsMissing extends Schema.TaggedError<ProgramsMissing>()("ProgramsMissing", {
@@ -22,7 +22,7 @@ export interface Installer {
 }
 
 const packagesOf = (absent: ReadonlyArray<RequiredProgram>): ReadonlyArray<string> => [
-  ...new Set(absent.flatMap(({ from }) => ("debian" in from ? [from.debian] : [])))
+  ...new Set(absent.flatMap(({ source }) => ("debian" in source ? [source.debian] : [])))
 ]
 
 /** Installs packages. If that fails, updates the package index, which is slow, and installs the packages again. */
@@ -44,27 +44,27 @@ export const ensureInstalled = Effect.fnUntraced(function* (
   names: ReadonlyArray<string>,
   installer: Installer
 ) {
-  const absent = yield* missing(names)
+  const absent = yield* missingPrograms(names)
   if (absent.length === 0) return
   const packages = packagesOf(absent)
   if (!installer.mayInstall || packages.length === 0)
-    return yield* new ProgramsMissing({ message: explain(absent) })
+    return yield* new ProgramsMissing({ message: formatMissing(absent) })
   if (!installer.isRoot) {
-    return yield* new ProgramsMissing({ message: `${explain(absent)}\nOnly root can install them.` })
+    return yield* new ProgramsMissing({ message: `${formatMissing(absent)}\nOnly root can install them.` })
   }
   yield* installer.say(`Installing ${packages.join(", ")}...`)
   yield* installPackages(installer, packages).pipe(
     Effect.catchTag("CommandFailed", ({ message }) =>
-      Effect.fail(new ProgramsMissing({ message: `${message}\n${explain(absent)}` }))
+      Effect.fail(new ProgramsMissing({ message: `${message}\n${formatMissing(absent)}` }))
     )
   )
   yield* stopServices(installer, absent)
-  const still = yield* missing(names)
-  if (still.length > 0) return yield* new ProgramsMissing({ message: explain(still) })
+  const still = yield* missingPrograms(names)
+  if (still.length > 0) return yield* new ProgramsMissing({ message: formatMissing(still) })
 })
 
 /** Makes an `Installer` that installs on this machine. */
-export const system = (options: { readonly mayInstall: boolean; readonly say: Installer["say"] }) =>
+export const makeInstaller = (options: { readonly mayInstall: boolean; readonly say: Installer["say"] }) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Effect.Services<ReturnType<typeof Command.run>>>()
     const { variables } = yield* ProcessEnvironment

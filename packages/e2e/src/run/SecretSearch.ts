@@ -5,14 +5,14 @@ export interface Secret {
 }
 
 /** A place where a secret was found. `form` describes the encoding; `offset` is in bytes. */
-export interface Found {
+export interface FoundSecret {
   readonly name: string
   readonly form: string
   readonly offset: number
 }
 
 /** Minimum length of the texts to search for. Shorter texts occur in files by chance. */
-export const minLength = 8
+export const minFormLength = 8
 
 /**
  * Returns the base64 and base64url forms of a text inside a longer text, for each of the three possible alignments.
@@ -30,9 +30,9 @@ const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
 
 /**
  * Returns the forms in which a secret may appear: plain, escaped for a URL or JSON, in hexadecimal, and in base64 (once
- * or twice). Forms shorter than `minLength` are left out.
+ * or twice). Forms shorter than `minFormLength` are left out.
  */
-export const formsOf = (secret: string): ReadonlyArray<readonly [form: string, text: string]> => {
+export const secretForms = (secret: string): ReadonlyArray<readonly [form: string, text: string]> => {
   const once = base64(secret)
   const all = [
     ["by value", secret],
@@ -44,7 +44,7 @@ export const formsOf = (secret: string): ReadonlyArray<readonly [form: string, t
   ] as const
   return all.filter(([, text], index) => {
     const isFirst = all.findIndex(([, other]) => other === text) === index
-    return isFirst && text.length >= minLength
+    return isFirst && text.length >= minFormLength
   })
 }
 
@@ -59,23 +59,23 @@ const keyOf = (bytes: Uint8Array, at: number): number =>
  * Finds all forms of the secrets in one pass over the text. At each position, a hash of the next four bytes selects the
  * forms that may begin there.
  */
-export const find = (text: Uint8Array, secrets: ReadonlyArray<Secret>): ReadonlyArray<Found> => {
+export const find = (text: Uint8Array, secrets: ReadonlyArray<Secret>): ReadonlyArray<FoundSecret> => {
   const beginnings = new Map<
     number,
     Array<{ readonly name: string; readonly form: string; readonly bytes: Buffer }>
   >()
   const isBeginning = new Uint8Array(0x100000)
   for (const { name, secret } of secrets) {
-    for (const [form, value] of formsOf(secret)) {
+    for (const [form, value] of secretForms(secret)) {
       const bytes = Buffer.from(value, "utf8")
       const key = keyOf(bytes, 0)
       isBeginning[key] = 1
       beginnings.set(key, [...(beginnings.get(key) ?? []), { name, form, bytes }])
     }
   }
-  const found: Array<Found> = []
+  const found: Array<FoundSecret> = []
   const view = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
-  for (let offset = 0; offset + minLength <= view.length; offset++) {
+  for (let offset = 0; offset + minFormLength <= view.length; offset++) {
     const key = keyOf(view, offset)
     if (isBeginning[key] === 0) continue
     for (const { bytes, form, name } of beginnings.get(key) ?? []) {

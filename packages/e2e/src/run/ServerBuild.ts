@@ -3,7 +3,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { createHash } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import * as Command from "./Command.ts"
-import { which } from "./Which.ts"
+import { findInPath } from "./Which.ts"
 
 const sources = (name: string): string => fileURLToPath(new URL(`../../servers/${name}`, import.meta.url))
 
@@ -46,7 +46,7 @@ const build = (files: ReadonlyArray<string>, target: string): readonly [string, 
  * Returns the path of the program (or directory) that is built from the Go module `servers/NAME`. If the program is not
  * cached, builds it and announces the build through `say`. An interrupted build leaves nothing in the cache.
  */
-export const binary = Effect.fnUntraced(function* (
+export const buildServer = Effect.fnUntraced(function* (
   name: string,
   say: (line: string) => Effect.Effect<void> = () => Effect.void
 ) {
@@ -77,12 +77,12 @@ const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
  * Returns the path of a program, and builds the program if needed. If the program has a stand-in, reports through
  * `say` whether the original or the stand-in is used.
  */
-export const program = Effect.fnUntraced(function* (
+export const findOrBuild = Effect.fnUntraced(function* (
   name: string,
   say: (line: string) => Effect.Effect<void> = () => Effect.void
 ) {
   const isChosen = standIns.includes(name)
-  const real = isChosen ? yield* which(name) : Option.none()
+  const real = isChosen ? yield* findInPath(name) : Option.none()
   if (Option.isSome(real)) {
     yield* say(`Using ${name} from PATH: ${real.value}`)
     return { command: real.value, isStandIn: false }
@@ -90,5 +90,5 @@ export const program = Effect.fnUntraced(function* (
   if (isChosen) {
     yield* say(`${name} is not in PATH: using the stand-in (packages/e2e/servers/${name}/main.go)`)
   }
-  return { command: yield* binary(name, say), isStandIn: isChosen }
+  return { command: yield* buildServer(name, say), isStandIn: isChosen }
 })

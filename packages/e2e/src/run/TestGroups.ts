@@ -1,5 +1,5 @@
 /** A file or a folder of tests that can be run alone. */
-export interface Group {
+export interface TestGroup {
   readonly file: string
   /** Names of the programs that the group requires. RequiredPrograms.ts lists the names. */
   readonly programs: ReadonlyArray<string>
@@ -18,14 +18,14 @@ const group = (
   file: string,
   programs: ReadonlyArray<string>,
   servers: ReadonlyArray<string> = []
-): Group => ({
+): TestGroup => ({
   file: `packages/e2e/test/${file}.e2e.ts`,
   programs,
   servers
 })
 
 /** The groups of `npm run test:e2e -- GROUP...`. */
-export const groups = {
+export const testGroups = {
   registry: group("Registry", [...registry, "python3"]),
   clients: { ...group("ConcurrentClients", registry), isMeasuring: true },
   restart: group("Restart", registry),
@@ -66,13 +66,13 @@ export const groups = {
     programs: [...registry, "unshare", "promtool", "go"],
     servers: ["kube-apiserver", "kube-rbac-proxy", "helm", "helm-unittest", "crds"]
   }
-} as const satisfies Record<string, Group>
+} as const satisfies Record<string, TestGroup>
 
-export type GroupName = keyof typeof groups
+export type GroupName = keyof typeof testGroups
 
-export const groupNames = Object.keys(groups) as ReadonlyArray<GroupName>
+export const groupNames = Object.keys(testGroups) as ReadonlyArray<GroupName>
 
-const all: ReadonlyArray<Group> = Object.values(groups)
+const all: ReadonlyArray<TestGroup> = Object.values(testGroups)
 
 /** The files of groups that mostly wait. */
 export const waitingFiles = all.flatMap(({ file, isWaiting }) => (isWaiting === true ? [file] : []))
@@ -80,4 +80,4 @@ export const waitingFiles = all.flatMap(({ file, isWaiting }) => (isWaiting === 
 /** The files of groups that measure the program's memory. */
 export const measuringFiles = all.flatMap(({ file, isMeasuring }) => (isMeasuring === true ? [file] : []))
 
-export const isGroupName = (name: string): name is GroupName => Object.hasOwn(groups, name)
+export const isGroupName = (name: string): name is GroupName => Object.hasOwn(testGroups, name)

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import * as Arguments from "./Arguments.ts"
 import * as Command from "./Command.ts"
 import * as Evidence from "./Evidence.ts"
-import { groupNames, groups } from "./TestGroups.ts"
+import { groupNames, testGroups } from "./TestGroups.ts"
 import * as Install from "./Install.ts"
 import * as ServerBuild from "./ServerBuild.ts"
 
@@ -56,19 +56,19 @@ const vitest = Effect.fnUntraced(function* (
 export const run = Effect.gen(function* () {
   const { args } = yield* ProcessEnvironment
   const chosen = Arguments.parse(args)
-  if (chosen.unknown.length > 0) {
-    const message = `unknown group ${chosen.unknown.join(", ")}; accepted: ${groupNames.join(", ")}`
+  if (chosen.unknownGroups.length > 0) {
+    const message = `unknown group ${chosen.unknownGroups.join(", ")}; accepted: ${groupNames.join(", ")}`
     return yield* new UnknownGroup({ message })
   }
-  const programs = chosen.groups.flatMap((name) => groups[name].programs)
-  const installer = yield* Install.system({ mayInstall: chosen.install, say: Console.error })
+  const programs = chosen.groups.flatMap((name) => testGroups[name].programs)
+  const installer = yield* Install.makeInstaller({ mayInstall: chosen.install, say: Console.error })
   yield* Install.ensureInstalled(programs, installer).pipe(
     Effect.tapError(() =>
       Console.error("Groups that need none of these can run alone: npm run test:e2e -- GROUP...")
     )
   )
-  const servers = new Set(chosen.groups.flatMap((name) => groups[name].servers))
-  for (const server of servers) yield* ServerBuild.program(server, Console.error)
+  const servers = new Set(chosen.groups.flatMap((name) => testGroups[name].servers))
+  for (const server of servers) yield* ServerBuild.findOrBuild(server, Console.error)
   if (!chosen.skipBuild) {
     yield* Console.error("Building the program...")
     yield* Command.run(process.execPath, ["scripts/build.ts", "--arch=amd64,arm64"], {
@@ -76,10 +76,13 @@ export const run = Effect.gen(function* () {
       inheritsEnvironment: true
     })
   }
-  const files = chosen.groups.map((name) => groups[name].file)
+  const files = chosen.groups.map((name) => testGroups[name].file)
   const evidence = yield* Evidence.make
   const tests = yield* Effect.exit(
-    vitest(["--config", "packages/e2e/src/vitest.config.ts", ...chosen.vitest, ...files], evidence.variables)
+    vitest(
+      ["--config", "packages/e2e/src/vitest.config.ts", ...chosen.vitestOptions, ...files],
+      evidence.variables
+    )
   )
   // The search runs even if tests failed.
   yield* Console.error(yield* evidence.search)

@@ -2,7 +2,7 @@ import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/Proces
 import { Effect, FileSystem, Option, Path } from "effect"
 
 /** Returns the path of a program in PATH; none if there is no such program. */
-export const which = Effect.fnUntraced(function* (name: string) {
+export const findInPath = Effect.fnUntraced(function* (name: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const { variables } = yield* ProcessEnvironment

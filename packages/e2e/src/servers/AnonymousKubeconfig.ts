@@ -1,5 +1,5 @@
 /** A kubeconfig for an API server that needs no credentials. */
-export const text = (server: string): string =>
+export const render = (server: string): string =>
   JSON.stringify({
     "current-context": "test",
     contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],

@@ -5,8 +5,8 @@ import * as Eventually from "../machine/Eventually.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
-/** The API server refused a request, or could not be reached (status 0). */
-export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+/** The API server responded with a status other than 2xx, or could not be reached (status 0). */
+export class AdminRequestFailed extends Schema.TaggedError<AdminRequestFailed>()("AdminRequestFailed", {
   message: Schema.String,
   status: Schema.Int
 }) {}
@@ -49,10 +49,12 @@ export const make = (options: {
 }) => {
   const { ca, certificate, port } = options
   const ask = (method: string, path: string, body?: Json, patch: keyof typeof patches = "apply") =>
-    Effect.callback<ApiResponse, Refused>((resume) => {
+    Effect.callback<ApiResponse, AdminRequestFailed>((resume) => {
       const text = body === undefined ? "" : JSON.stringify(body)
       const fail = (cause: Error) =>
-        resume(Effect.fail(new Refused({ message: `${method} ${path}: ${cause.message}`, status: 0 })))
+        resume(
+          Effect.fail(new AdminRequestFailed({ message: `${method} ${path}: ${cause.message}`, status: 0 }))
+        )
       const outgoing = send(
         {
           host: "127.0.0.1",
@@ -92,11 +94,14 @@ export const make = (options: {
   ) {
     const { status, text } = yield* ask(method, path, body, patch)
     if (status >= 200 && status < 300) return text
-    return yield* new Refused({ message: `${method} ${path}: ${status} ${text.slice(0, 300)}`, status })
+    return yield* new AdminRequestFailed({
+      message: `${method} ${path}: ${status} ${text.slice(0, 300)}`,
+      status
+    })
   })
 
   return {
-    /** Sends a request and returns the response body. Fails with `Refused` for a status other than 2xx. */
+    /** Sends a request and returns the response body. Fails with `AdminRequestFailed` for a status other than 2xx. */
     send: done,
     /** Creates or changes an object, like `kubectl apply --server-side`. */
     apply: (object: Json) =>
@@ -118,20 +123,21 @@ export const make = (options: {
           () => Effect.void
         )
       ),
-    uid: (object: Json) =>
+    /** Returns the `metadata.uid` of an object. */
+    uidOf: (object: Json) =>
       Effect.map(done("GET", pathOf(object)), (text) => decodeUid(JSON.parse(text)).metadata.uid),
     /** Sends a GET request and returns the response body. */
-    text: (path: string) => done("GET", path),
+    get: (path: string) => done("GET", path),
     /** Waits until the API server is ready. */
-    ready: Eventually.value(
+    awaitReady: Eventually.value(
       "readiness of the API server",
       Effect.map(Effect.option(ask("GET", "/readyz")), (answer) =>
         Option.filter(answer, ({ status }) => status === 200)
       ),
-      { times: 600, millis: 100 }
+      { times: 600, intervalMillis: 100 }
     ),
     /** Waits until GET of a path returns 200. For a new kind, this takes some time after the CRD was created. */
-    served: (path: string) =>
+    awaitServed: (path: string) =>
       Eventually.isTrue(
         path,
         Effect.map(Effect.option(ask("GET", path)), (answer) =>
@@ -144,4 +150,4 @@ export const make = (options: {
 export type KubeAdmin = ReturnType<typeof make>
 
 /** True for a JSON object. */
-export const isObject = (value: unknown): value is Json => Predicate.isObject(value)
+export const isJsonObject = (value: unknown): value is Json => Predicate.isObject(value)

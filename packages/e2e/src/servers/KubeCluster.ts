@@ -23,10 +23,10 @@ const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 export const rbacFile = file("../../../deploy/rbac.yaml")
 
 /** Reads the objects of a YAML file. */
-export const objectsOf = Effect.fnUntraced(function* (path: string) {
+export const readObjects = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const documents = loadAll(yield* fs.readFileString(path))
-  return documents.filter(KubeAdmin.isObject)
+  return documents.filter(KubeAdmin.isJsonObject)
 })
 
 const namespace = (name: string): Json => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
@@ -34,13 +34,13 @@ const namespace = (name: string): Json => ({ apiVersion: "v1", kind: "Namespace"
 /** Options of `make`. */
 export interface ClusterOptions {
   /** If true (the default), the cluster has the program's service account with the permissions of rbac.yaml. */
-  readonly hasAccount?: boolean
+  readonly hasProgramAccount?: boolean
 }
 
 /** Starts etcd and a kube-apiserver with RBAC, and creates the ModuleSource CRD. Restarts do not change the ports. */
 export const make = Effect.fnUntraced(function* (
   program: string,
-  { hasAccount = true }: ClusterOptions = {}
+  { hasProgramAccount = true }: ClusterOptions = {}
 ) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function* (
     organizations: ["system:masters"],
     usage: "client"
   })
-  const key = KubeToken.makeKey()
+  const key = KubeToken.makeSigningKey()
   for (const [name, text] of Object.entries({
     "ca.crt": authority.cert,
     "tls.crt": serving.chain,
@@ -110,7 +110,7 @@ export const make = Effect.fnUntraced(function* (
   const start = Effect.gen(function* () {
     const scope = yield* Ref.get(running)
     const daemon = yield* Scope.provide(startApi(port), scope)
-    yield* Effect.raceFirst(admin.ready, daemon.ended)
+    yield* Effect.raceFirst(admin.awaitReady, daemon.exited)
     return daemon
   })
   const daemon = yield* Ref.make(yield* start)
@@ -118,13 +118,13 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forEach(
     [
       ...["d8-system", programServiceAccount.namespace, "testkit"].map(namespace),
-      ...(yield* objectsOf(file("../../fixtures/modulesource-crd.yaml"))),
-      ...(hasAccount ? yield* objectsOf(rbacFile) : [])
+      ...(yield* readObjects(file("../../fixtures/modulesource-crd.yaml"))),
+      ...(hasProgramAccount ? yield* readObjects(rbacFile) : [])
     ],
     admin.apply,
     { discard: true }
   )
-  yield* admin.served("/apis/deckhouse.io/v1alpha1/modulesources")
+  yield* admin.awaitServed("/apis/deckhouse.io/v1alpha1/modulesources")
 
   /** Issues a token for an existing service account. */
   const tokenOf = Effect.fnUntraced(function* (
@@ -132,7 +132,11 @@ export const make = Effect.fnUntraced(function* (
     lifetimeSeconds: number = 3600,
     audience?: string
   ) {
-    const uid = yield* admin.uid({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } })
+    const uid = yield* admin.uidOf({
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name, namespace }
+    })
     const token = KubeToken.make(key, { name, namespace, uid }, lifetimeSeconds, audience)
     Evidence.addSecret(`the token of ${namespace}/${name}`, token)
     return token
@@ -181,7 +185,7 @@ export const make = Effect.fnUntraced(function* (
     whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>
       Effect.acquireUseRelease(
         Effect.gen(function* () {
-          yield* Effect.flatMap(Ref.get(daemon), ({ crash }) => crash)
+          yield* Effect.flatMap(Ref.get(daemon), ({ kill }) => kill)
           yield* Scope.close(yield* Ref.getAndSet(running, yield* Scope.make()), Exit.void)
         }),
         () => body,
@@ -194,7 +198,7 @@ export const make = Effect.fnUntraced(function* (
           const port = yield* Ports.free
           const daemon = yield* startApi(port)
           const admin = adminAt(port)
-          yield* Effect.raceFirst(admin.ready, daemon.ended)
+          yield* Effect.raceFirst(admin.awaitReady, daemon.exited)
           return yield* body(admin)
         })
       ),

@@ -10,7 +10,7 @@ export interface SigningKey {
   readonly key: KeyObject
 }
 
-export const makeKey = (): SigningKey => {
+export const makeSigningKey = (): SigningKey => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
   return {
     key: privateKey,
@@ -22,7 +22,7 @@ export const makeKey = (): SigningKey => {
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
 /** The service account for which a token is issued. */
-export interface ServiceAccount {
+export interface TokenSubject {
   readonly namespace: string
   readonly name: string
   readonly uid: string
@@ -31,7 +31,7 @@ export interface ServiceAccount {
 /** Signs a token like the API server, but with any lifetime. The API server issues tokens for at least ten minutes. */
 export const make = (
   key: SigningKey,
-  account: ServiceAccount,
+  account: TokenSubject,
   lifetimeSeconds: number,
   audience: string = issuer
 ): string => {

@@ -26,7 +26,7 @@ export const start = Effect.gen(function* () {
     ].join("\n")
   )
   const daemon = yield* Daemon.start("tinyproxy", "tinyproxy", ["-d", "-c", file], { cwd: directory })
-  yield* daemon.line(/Accepting connections/)
+  yield* daemon.waitForLine(/Accepting connections/)
   const url = `http://${user.name}:${user.password}@127.0.0.1:${port}`
   return {
     url,
@@ -34,12 +34,13 @@ export const start = Effect.gen(function* () {
      * Requests a tunnel to a closed port and returns the target of this tunnel. In `tunnels`, the target comes after
      * those of all earlier requests.
      */
-    probe: Effect.as(
+    awaitEarlierRequests: Effect.as(
       Effect.ignore(Command.run("curl", ["-sS", "--proxy", url, "--proxytunnel", `http://${nowhere}/`])),
       nowhere
     ),
     password: user.password,
     /** The targets of all requested tunnels. */
-    tunnels: () => daemon.lines().flatMap((line) => /Request \(.*\): CONNECT (\S+)/.exec(line)?.[1] ?? [])
+    tunnelTargets: () =>
+      daemon.lines().flatMap((line) => /Request \(.*\): CONNECT (\S+)/.exec(line)?.[1] ?? [])
   }
 })

@@ -30,7 +30,7 @@ export const start = Effect.gen(function* () {
   const port = yield* Ports.free
   const config = path.join(directory, "config.yaml")
   yield* fs.writeFileString(config, configuration(port, fileOf))
-  const program = yield* ServerBuild.binary("collector")
+  const program = yield* ServerBuild.buildServer("collector")
   const daemon = yield* Daemon.start("collector", program, [`--config=${config}`])
   const endpoint = `http://127.0.0.1:${port}`
   const isUp = Effect.promise(() =>
@@ -43,13 +43,13 @@ export const start = Effect.gen(function* () {
       () => false
     )
   )
-  yield* Effect.raceFirst(Eventually.isTrue("the collector's port", isUp), daemon.ended)
+  yield* Effect.raceFirst(Eventually.isTrue("the collector's port", isUp), daemon.exited)
   return {
     endpoint,
     /** Stops the collector. Afterwards, the files contain all received data. */
     stop: daemon.stop(),
     /** Returns the received data of a signal, one JSON object per line; empty if no data was received. */
-    received: (signal: (typeof signals)[number]) =>
+    receivedData: (signal: (typeof signals)[number]) =>
       fs.readFileString(fileOf(signal)).pipe(Effect.orElseSucceed(() => ""))
   }
 })

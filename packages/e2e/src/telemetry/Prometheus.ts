@@ -88,10 +88,10 @@ export const start = Effect.fnUntraced(function* (options: {
     Effect.map(({ status }) => status === 200),
     Effect.orElseSucceed(() => false)
   )
-  yield* Effect.raceFirst(Eventually.isTrue("Prometheus", isReady), daemon.ended)
+  yield* Effect.raceFirst(Eventually.isTrue("Prometheus", isReady), daemon.exited)
   return {
     /** The labels of the firing alerts. */
-    firing: Effect.map(
+    firingAlerts: Effect.map(
       Effect.flatMap(get("/api/v1/alerts"), Schema.decodeUnknownEffect(Alerts)),
       ({ data }) => data.alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels)
     ),

@@ -66,7 +66,7 @@ const details = (span: Span): ReadonlyArray<string> => {
 }
 
 /** Formats a trace as an indented tree with one line for each span. Spans with one parent are sorted by start time. */
-export const tree = (spans: ReadonlyArray<Span>, traceId: string): string => {
+export const formatTree = (spans: ReadonlyArray<Span>, traceId: string): string => {
   const own = spans
     .filter((span) => span.traceId === traceId)
     .toSorted((one, other) => (BigInt(one.startTimeUnixNano) < BigInt(other.startTimeUnixNano) ? -1 : 1))

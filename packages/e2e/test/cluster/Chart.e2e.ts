@@ -3,13 +3,13 @@ import * as Alerts from "@registry-packages-proxy/deploy/Alerts"
 import * as AlertTests from "@registry-packages-proxy/deploy/AlertTests"
 import { invalidValues } from "@registry-packages-proxy/deploy/InvalidValues"
 import { Console, Effect, FileSystem, Path } from "effect"
-import { apis, ChartFixture, objectsIn } from "../../src/cluster/ChartFixture.ts"
+import { optionalApis, ChartFixture, parseObjects } from "../../src/cluster/ChartFixture.ts"
 import * as Helm from "../../src/cluster/Helm.ts"
 import * as Manifests from "../../src/cluster/Manifests.ts"
 import * as Command from "../../src/run/Command.ts"
 import { showLogsOnFailure } from "../../src/machine/Logs.ts"
 import * as ServerBuild from "../../src/run/ServerBuild.ts"
-import { options } from "../../src/fixtures/RegistryFixture.ts"
+import { layerOptions } from "../../src/fixtures/RegistryFixture.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -74,27 +74,29 @@ const render = Effect.fnUntraced(function* (values: Json) {
   yield* fs.writeFileString(file, JSON.stringify(values))
   return yield* helm.run(
     "template",
-    Helm.release,
-    Helm.chart,
+    Helm.releaseName,
+    Helm.chartDirectory,
     "--values",
     file,
-    ...apis.flatMap((api) => ["--api-versions", api])
+    ...optionalApis.flatMap((api) => ["--api-versions", api])
   )
 }, Effect.scoped)
 
 const kinds = (objects: ReadonlyArray<Json>): ReadonlyArray<unknown> => objects.map(({ kind }) => kind)
 
-layer(ChartFixture.layer, options)("The chart", (it) => {
+layer(ChartFixture.layer, layerOptions)("The chart", (it) => {
   it.effect("passes helm's strict lint", () =>
     Effect.gen(function* () {
       const { helm } = yield* ChartFixture
-      yield* Console.log(yield* helm.run("lint", "--strict", Helm.chart))
+      yield* Console.log(yield* helm.run("lint", "--strict", Helm.chartDirectory))
     }).pipe(showLogsOnFailure)
   )
 
   it.effect("passes its unit tests", () =>
     Effect.gen(function* () {
-      yield* Console.log(yield* Command.run(yield* ServerBuild.binary("helm-unittest"), [Helm.chart]))
+      yield* Console.log(
+        yield* Command.run(yield* ServerBuild.buildServer("helm-unittest"), [Helm.chartDirectory])
+      )
     }).pipe(showLogsOnFailure)
   )
 
@@ -112,7 +114,7 @@ layer(ChartFixture.layer, options)("The chart", (it) => {
     it.effect(`renders objects that pass the API server's strict validation: ${name}`, () =>
       Effect.gen(function* () {
         const { admin } = yield* ChartFixture
-        const objects = yield* objectsIn(yield* render(values))
+        const objects = yield* parseObjects(yield* render(values))
         assert.isAbove(objects.length, 12)
         for (const object of objects) yield* admin.dryRun(object)
       }).pipe(showLogsOnFailure)
@@ -121,8 +123,8 @@ layer(ChartFixture.layer, options)("The chart", (it) => {
 
   it.effect("renders an object of every optional API", () =>
     Effect.gen(function* () {
-      const objects = yield* objectsIn(yield* render(everything))
-      for (const api of apis) {
+      const objects = yield* parseObjects(yield* render(everything))
+      for (const api of optionalApis) {
         assert.include(kinds(objects), api.split("/").at(-1))
       }
       const { admin } = yield* ChartFixture
@@ -137,7 +139,7 @@ layer(ChartFixture.layer, options)("The chart", (it) => {
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      const objects = yield* objectsIn(yield* render({}))
+      const objects = yield* parseObjects(yield* render({}))
       const rule = objects.find(({ kind }) => kind === "PrometheusRule")
       assert.isDefined(rule)
       const rendered = rule["spec"] as { readonly groups: ReadonlyArray<{ readonly rules: unknown }> }
@@ -154,7 +156,7 @@ layer(ChartFixture.layer, options)("The chart", (it) => {
       yield* Command.run("promtool", ["test", "rules", tests])
 
       const dashboard = objects.find(({ metadata }) => JSON.stringify(metadata).includes("-dashboard"))
-      const file = yield* fs.readFileString(path.join(Helm.chart, "files/dashboard.json"))
+      const file = yield* fs.readFileString(path.join(Helm.chartDirectory, "files/dashboard.json"))
       assert.deepStrictEqual(dashboard?.["data"], {
         "registry-packages-proxy.json": `${file.trimEnd()}\n`
       })
@@ -174,9 +176,11 @@ layer(ChartFixture.layer, options)("The chart", (it) => {
         yield* admin.apply({
           apiVersion: "v1",
           kind: "ServiceAccount",
-          metadata: { name: Helm.release, namespace }
+          metadata: { name: Helm.releaseName, namespace }
         })
-        const deployment = (yield* objectsIn(yield* render(values))).find(({ kind }) => kind === "Deployment")
+        const deployment = (yield* parseObjects(yield* render(values))).find(
+          ({ kind }) => kind === "Deployment"
+        )
         assert.isDefined(deployment)
         const { spec } = (deployment["spec"] as { readonly template: { readonly spec: Json } }).template
         const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "judged", namespace }, spec }
@@ -200,7 +204,7 @@ layer(ChartFixture.layer, options)("The chart", (it) => {
   it.effect("renders the committed plain manifests", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      for (const { file, text } of yield* Manifests.render(yield* ServerBuild.binary("helm"))) {
+      for (const { file, text } of yield* Manifests.render(yield* ServerBuild.buildServer("helm"))) {
         assert.strictEqual(
           yield* fs.readFileString(file),
           text,
@@ -215,7 +219,7 @@ layer(ChartFixture.layer, options)("The chart", (it) => {
       const { helm } = yield* ChartFixture
       const fs = yield* FileSystem.FileSystem
       const directory = yield* fs.makeTempDirectoryScoped()
-      const said = yield* helm.run("package", Helm.chart, "--destination", directory)
+      const said = yield* helm.run("package", Helm.chartDirectory, "--destination", directory)
       assert.match(said, /registry-packages-proxy-0\.1\.0\.tgz/)
       const listed = yield* Command.run("tar", ["-tzf", `${directory}/registry-packages-proxy-0.1.0.tgz`])
       assert.notInclude(listed, "tests/")

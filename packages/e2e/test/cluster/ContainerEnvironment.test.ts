@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { blocksIn } from "../../src/cluster/DocCommands.ts"
-import { resolve } from "../../src/cluster/ContainerEnvironment.ts"
+import { namedBlocks } from "../../src/cluster/DocCommands.ts"
+import { resolveEnvAndArgs } from "../../src/cluster/ContainerEnvironment.ts"
 import type { Pod } from "../../src/cluster/Pod.ts"
 
-const facts = {
+const runtimeValues = {
   podIP: "127.1.2.3",
-  loopback: "127.1.2.103",
-  variables: { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: "6443" }
+  loopbackAddress: "127.1.2.103",
+  serviceVariables: { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: "6443" }
 }
 
 const pod = (container: Partial<Pod["spec"]["containers"][number]>): Pod => ({
@@ -18,7 +18,7 @@ const resolved = (container: Partial<Pod["spec"]["containers"][number]>) => {
   const whole = pod(container)
   const [first] = whole.spec.containers
   if (first === undefined) throw new Error("no container")
-  return resolve(whole, first, facts, (name, key) => `${name}/${key}`)
+  return resolveEnvAndArgs(whole, first, runtimeValues, (name, key) => `${name}/${key}`)
 }
 
 describe("the test kubelet", () => {
@@ -52,7 +52,7 @@ describe("the documentation's commands", () => {
     const page =
       "a\n<!-- e2e: one -->\n```sh\nx \\\n  y\n```\n\n```sh\nnot this\n```\n<!-- e2e: two -->\n```sh\nz\n```\n"
     assert.deepStrictEqual(
-      [...blocksIn(page)],
+      [...namedBlocks(page)],
       [
         ["one", "x \\\n  y\n"],
         ["two", "z\n"]

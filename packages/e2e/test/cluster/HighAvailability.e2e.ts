@@ -9,7 +9,7 @@ import * as Command from "../../src/run/Command.ts"
 import type { Image } from "../../src/machine/ImageLayout.ts"
 import { showLogsOnFailure } from "../../src/machine/Logs.ts"
 import * as Eventually from "../../src/machine/Eventually.ts"
-import { options } from "../../src/fixtures/RegistryFixture.ts"
+import { layerOptions } from "../../src/fixtures/RegistryFixture.ts"
 
 /** The memory that the chart requests for the program, in MiB. */
 const requested = 128
@@ -21,13 +21,13 @@ const requested = 128
 const assertHeld = (result: Load.LoadResult, images: ReadonlyArray<Image>) => {
   assert.deepStrictEqual(result.failed, [])
   assert.isAbove(result.downloads, 100)
-  assert.isAtMost(result.pulls, images.length * result.pods)
-  assert.isBelow(result.memory, requested * 1.2)
+  assert.isAtMost(result.upstreamBlobRequests, images.length * result.podCount)
+  assert.isBelow(result.peakMemoryMiB, requested * 1.2)
 }
 
 const timeout = 600_000
 
-layer(ClusterFixture.layer, options)("Three masters", (it) => {
+layer(ClusterFixture.layer, layerOptions)("Three masters", (it) => {
   let images: ReadonlyArray<Image> = []
 
   it.effect("have one replica each, ready in less than 10 s, and all of them serve", () =>
@@ -72,8 +72,8 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
       const { helm } = yield* ClusterFixture
       yield* helm.run(
         "upgrade",
-        Helm.release,
-        Helm.chart,
+        Helm.releaseName,
+        Helm.chartDirectory,
         `--namespace=${Helm.namespace}`,
         "--set=replicas=4"
       )
@@ -92,7 +92,7 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
       )
       assert.match((yield* pending)?.message ?? "", /2 node\(s\) didn't match Pod's node affinity\/selector/)
       yield* helm.install()
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
@@ -109,10 +109,10 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
           // helm would consider an interrupted upgrade as still in progress, and refuse further upgrades.
           Effect.uninterruptible(Effect.asVoid(update))
         )
-        assert.isAtLeast(strain.pods, 6)
+        assert.isAtLeast(strain.podCount, 6)
         assertHeld(strain, images)
         yield* helm.install()
-        yield* Replicas.ready(3)
+        yield* Replicas.awaitReady(3)
       }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout }
   )
@@ -126,7 +126,7 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
       const refused = yield* Effect.flip(Replicas.evict(second))
       assert.strictEqual("status" in refused ? refused.status : 0, 429)
       assert.match(refused.message, /disruption budget/)
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
@@ -142,13 +142,13 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
               times: 100,
               while: (error) => "status" in error && error.status === 429
             })
-            yield* Replicas.ready(3)
+            yield* Replicas.awaitReady(3)
           }
         })
         const strain = yield* Load.loadDuring("drains", images, next)
-        assert.isAbove(strain.pods, 3)
+        assert.isAbove(strain.podCount, 3)
         assertHeld(strain, images)
-        yield* Replicas.ready(3)
+        yield* Replicas.awaitReady(3)
       }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout }
   )
@@ -165,23 +165,23 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
           const masters = nodes.masters()
           const pod = masters[turn++ % masters.length]?.pods()[0]
           if (pod === undefined) return
-          const restarts = pod.restarts()
+          const restarts = pod.restartCount()
           yield* pod.signal("SIGKILL")
           yield* Eventually.isTrue(
             "a restart",
-            Effect.sync(() => pod.restarts() > restarts)
+            Effect.sync(() => pod.restartCount() > restarts)
           )
           // The kubelet delays later restarts by 10 s. Without a wait here, all replicas could be down at once.
-          yield* Replicas.ready(3)
+          yield* Replicas.awaitReady(3)
         })
         const strain = yield* Load.loadDuring("kill -9", images, kill)
         assertHeld(strain, images)
-        assert.strictEqual(strain.pulls, 0)
+        assert.strictEqual(strain.upstreamBlobRequests, 0)
         assert.isAtLeast(
-          nodes.masters().reduce((sum, { pods }) => sum + (pods()[0]?.restarts() ?? 0), 0),
+          nodes.masters().reduce((sum, { pods }) => sum + (pods()[0]?.restartCount() ?? 0), 0),
           3
         )
-        yield* Replicas.ready(3)
+        yield* Replicas.awaitReady(3)
       }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout }
   )
@@ -192,7 +192,7 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
       Effect.gen(function* () {
         const { nodes } = yield* ClusterFixture
         const cut = Effect.gen(function* () {
-          const master = nodes.named("master-2")
+          const master = nodes.byName("master-2")
           yield* Effect.sleep("3 seconds")
           yield* Effect.acquireUseRelease(
             master.disconnect,
@@ -202,7 +202,7 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
           yield* Effect.sleep("5 seconds")
         })
         assertHeld(yield* Load.loadDuring("a partition", images, cut), images)
-        yield* Replicas.ready(3)
+        yield* Replicas.awaitReady(3)
       }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout }
   )
@@ -220,9 +220,9 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
           yield* Effect.sleep("5 seconds")
         })
         assertHeld(yield* Load.loadDuring("a master gone", images, Effect.uninterruptible(lose)), images)
-        yield* Replicas.ready(3)
+        yield* Replicas.awaitReady(3)
         assert.deepStrictEqual(
-          nodes.masters().map((master) => master.mostPods()),
+          nodes.masters().map((master) => master.maxRunningPods()),
           [1, 1, 1],
           "never two on one master"
         )
@@ -246,13 +246,13 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
            xargs -I{} kubectl get {} --all-namespaces --ignore-not-found --output=name \
              --selector=app=registry-packages-proxy`
         ],
-        { env: helm.shell }
+        { env: helm.shellVariables }
       )
       // Endpoints are removed a moment after their Service.
       yield* Eventually.isTrue(
         "nothing is left",
         Effect.map(left, (names) => names === ""),
-        { times: 20, millis: 500 }
+        { times: 20, intervalMillis: 500 }
       )
       assert.isEmpty(yield* Replicas.all)
     }).pipe(Effect.scoped, showLogsOnFailure)

@@ -13,7 +13,7 @@ import * as KubeCluster from "../../src/servers/KubeCluster.ts"
 import { showLogsOnFailure } from "../../src/machine/Logs.ts"
 import * as Eventually from "../../src/machine/Eventually.ts"
 import * as SecureClient from "../../src/clients/SecureClient.ts"
-import { options, RegistryFixture } from "../../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../../src/fixtures/RegistryFixture.ts"
 
 const replaced = fileURLToPath(new URL("../../fixtures/replaced-service.yaml", import.meta.url))
 
@@ -21,7 +21,7 @@ const replaced = fileURLToPath(new URL("../../fixtures/replaced-service.yaml", i
 const shellFor = (image: Image | undefined) =>
   Effect.gen(function* () {
     const { helm } = yield* ClusterFixture
-    return yield* DocCommands.shell({ ...helm.shell, digest: image?.digest ?? "" })
+    return yield* DocCommands.makeShell({ ...helm.shellVariables, digest: image?.digest ?? "" })
   })
 
 /** Asserts the status of a package request with the clients' token, for every master. */
@@ -38,7 +38,7 @@ const fingerprints = Effect.gen(function* () {
   const answers = yield* Effect.forEach(endpoints, (endpoint) =>
     SecureClient.send(`https://${endpoint}/healthz`)
   )
-  return answers.map(({ fingerprint }) => fingerprint)
+  return answers.map(({ serverFingerprint }) => serverFingerprint)
 })
 
 const restarts = Effect.map(ClusterFixture, ({ nodes }) =>
@@ -49,12 +49,12 @@ const restarts = Effect.map(ClusterFixture, ({ nodes }) =>
   )
 )
 
-layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) => {
+layer(ClusterFixture.layer, layerOptions)("The commands of docs/operations.md", (it) => {
   let images: ReadonlyArray<Image> = []
 
   it.effect("are the same in the Russian translation", () =>
     Effect.gen(function* () {
-      const { english, russian } = yield* DocCommands.pages
+      const { english, russian } = yield* DocCommands.operationsBlocks
       assert.isAbove(english.size, 8)
       assert.deepStrictEqual([...russian], [...english])
       images = yield* Load.pushPackages
@@ -65,24 +65,25 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
     Effect.gen(function* () {
       const { admin } = yield* ClusterFixture
       const shell = yield* shellFor(images[0])
-      for (const object of yield* KubeCluster.objectsOf(replaced)) yield* admin.apply(object)
-      yield* Replicas.ready(3)
+      for (const object of yield* KubeCluster.readObjects(replaced)) yield* admin.apply(object)
+      yield* Replicas.awaitReady(3)
       yield* serves(images[0])
       const token = yield* Replicas.clientToken
       yield* shell.run("values")
       yield* shell.run("take-over")
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
       yield* serves(images[1])
       assert.strictEqual(yield* Replicas.clientToken, token, "clients keep their token")
       const pods = yield* Replicas.all
       assert.isTrue(pods.every(({ spec }) => spec.containers.length === 1))
       yield* shell.run("give-back")
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
       yield* serves(images[2])
       const back = yield* Replicas.all
       assert.isTrue(back.every(({ spec }) => spec.containers.length === 2))
-      for (const object of (yield* KubeCluster.objectsOf(replaced)).toReversed()) yield* admin.remove(object)
-      yield* Replicas.ready(0)
+      for (const object of (yield* KubeCluster.readObjects(replaced)).toReversed())
+        yield* admin.remove(object)
+      yield* Replicas.awaitReady(0)
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
@@ -98,7 +99,7 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
       assert.deepStrictEqual(file, yield* fs.readFile(images[0]?.package.path ?? ""))
 
       // The serving certificate is valid for the masters' addresses. Clients find its CA in a ConfigMap.
-      const config = yield* Volumes.data(
+      const config = yield* Volumes.readData(
         admin,
         Helm.namespace,
         "configmaps",
@@ -111,19 +112,24 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
       }
 
       yield* shell.run("drain")
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
       const before = { fingerprints: yield* fingerprints, pods: yield* restarts }
       yield* shell.run("renew-certificate")
       const areNew = Effect.map(fingerprints, (now) => now.every((one) => !before.fingerprints.includes(one)))
-      yield* Eventually.isTrue("new certificates", areNew, { times: 150, millis: 200 })
+      yield* Eventually.isTrue("new certificates", areNew, { times: 150, intervalMillis: 200 })
       assert.deepStrictEqual(yield* restarts, before.pods, "no pod was replaced")
-      const kept = yield* Volumes.data(admin, Helm.namespace, "configmaps", "registry-packages-proxy-config")
+      const kept = yield* Volumes.readData(
+        admin,
+        Helm.namespace,
+        "configmaps",
+        "registry-packages-proxy-config"
+      )
       assert.strictEqual(kept["ca.crt"], config["ca.crt"], "the authority is the same")
 
       yield* shell.run("upgrade")
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
       yield* shell.run("roll-back")
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
       yield* serves(images[1])
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
@@ -133,7 +139,7 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
       const shell = yield* shellFor(images[0])
       yield* shell.run("values")
       yield* shell.run("kube-rbac-proxy")
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
       assert.isTrue((yield* Replicas.all).every(({ spec }) => spec.containers.length === 2))
       yield* serves(images[3])
       const [endpoint] = yield* Replicas.endpoints
@@ -142,7 +148,7 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
         401
       )
       yield* shell.run("install")
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
       yield* serves(images[3])
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
@@ -159,7 +165,7 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
         const shell = yield* shellFor(images[0])
         yield* shell.run("values")
         yield* shell.run("telemetry")
-        yield* Replicas.ready(3)
+        yield* Replicas.awaitReady(3)
         yield* serves(images[3])
         for (const endpoint of yield* Replicas.endpoints) {
           const metrics = Effect.map(
@@ -171,7 +177,7 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
             Effect.map(metrics, (text) =>
               /^registry_packages_proxy_telemetry_lost_total\{signal="traces"\} [1-9]/m.test(text)
             ),
-            { times: 300, millis: 200 }
+            { times: 300, intervalMillis: 200 }
           )
         }
       }).pipe(Effect.scoped, showLogsOnFailure)
@@ -190,7 +196,7 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
       yield* CredentialsFile.write(`${shell.directory}/credentials.yaml`, registry)
       yield* shell.run("values")
       yield* shell.run("credentials")
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
       yield* serves(images[4])
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
@@ -199,9 +205,9 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
     Effect.gen(function* () {
       const shell = yield* shellFor(images[0])
       yield* shell.run("uninstall")
-      yield* Replicas.ready(0)
+      yield* Replicas.awaitReady(0)
       yield* shell.run("manifests")
-      yield* Replicas.ready(3)
+      yield* Replicas.awaitReady(3)
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
 })

@@ -10,7 +10,7 @@ import { clusterPath } from "../../src/program/CredentialsFile.ts"
 import { credentialsFor } from "../../src/fixtures/KubernetesFixture.ts"
 import { registrySecret } from "../../src/servers/KubeObjects.ts"
 import { showLogsOnFailure } from "../../src/machine/Logs.ts"
-import { options, RegistryFixture } from "../../src/fixtures/RegistryFixture.ts"
+import { layerOptions, RegistryFixture } from "../../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
 const upstreamRate = 4 * mebibyte
@@ -19,7 +19,7 @@ const runs = [
   { clients: 100, clientRate: mebibyte }
 ]
 
-layer(ClusterFixture.layer, options)("The model of docs/scaling.md", (it) => {
+layer(ClusterFixture.layer, layerOptions)("The model of docs/scaling.md", (it) => {
   for (const { clientRate, clients } of runs) {
     it.effect(
       `matches ${clients} clients of three replicas with empty caches`,
@@ -34,20 +34,20 @@ layer(ClusterFixture.layer, options)("The model of docs/scaling.md", (it) => {
           )
           // A new annotation causes new pods, whose caches are empty.
           yield* helm.install(`--set-string=podAnnotations.clients=${clients}`)
-          yield* Replicas.ready(3)
-          const before = yield* Load.upstreamPulls(images)
+          yield* Replicas.awaitReady(3)
+          const before = yield* Load.countUpstreamBlobRequests(images)
           const fleet = yield* Fleet.start(images, {
-            clients,
-            clientRate,
-            once: true,
+            clientCount: clients,
+            clientBytesPerSecond: clientRate,
+            fetchesOnce: true,
             endpoints: yield* Replicas.endpoints,
             token: yield* Replicas.clientToken
           })
-          yield* fleet.done
+          yield* fleet.awaitDone
           const result = yield* fleet.result
           assert.deepStrictEqual(result.failed, [])
           assert.strictEqual(result.downloads, clients * images.length)
-          const pulls = (yield* Load.upstreamPulls(images)) - before
+          const pulls = (yield* Load.countUpstreamBlobRequests(images)) - before
           assert.isAtMost(pulls, 3 * images.length)
           const packages = images.map(({ package: { size } }) => size)
           const model = simulate({

@@ -12,7 +12,7 @@ const run = (secret: string, sent: string) =>
       () => Effect.sync(() => Evidence.setPlace({}))
     )
     Evidence.addSecret("the password", secret)
-    const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = "" } = Evidence.telemetry()
+    const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = "" } = Evidence.telemetryVariables()
     yield* Effect.promise(() => fetch(`${endpoint}/v1/traces`, { method: "POST", body: sent }))
     return yield* Effect.result(evidence.search)
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
@@ -38,5 +38,5 @@ it.effect("a run succeeds if the program sent no secret, and reports the searche
 )
 
 it("sends nothing if the run has no collector", () => {
-  assert.deepStrictEqual(Evidence.telemetry(), {})
+  assert.deepStrictEqual(Evidence.telemetryVariables(), {})
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { find, minLength } from "../../src/run/SecretSearch.ts"
+import { find, minFormLength } from "../../src/run/SecretSearch.ts"
 
 const secret = "e2e-secret+/7f3a=&"
 const json = JSON.stringify({ auths: { host: { auth: Buffer.from(`user:${secret}`).toString("base64") } } })
@@ -32,7 +32,7 @@ describe("the search for secrets", () => {
   it("finds any secret at any offset, and returns the offset", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.string({ minLength, maxLength: 60, unit: "grapheme-ascii" }), {
+        fc.array(fc.string({ minLength: minFormLength, maxLength: 60, unit: "grapheme-ascii" }), {
           minLength: 1,
           maxLength: 20
         }),

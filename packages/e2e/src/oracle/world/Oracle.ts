@@ -67,7 +67,7 @@ export const ask = Effect.fnUntraced(function* (questions: ReadonlyArray<Questio
   const lines = questions.map((question, id) => `${JSON.stringify({ id, ...question })}\n`)
   yield* fs.writeFileString(file, lines.join(""), { mode: 0o600 })
   // HOME is a new directory, because the oracle would read a docker config in the user's HOME.
-  const written = yield* Command.run(yield* ServerBuild.binary("oracle"), [file], {
+  const written = yield* Command.run(yield* ServerBuild.buildServer("oracle"), [file], {
     env: { HOME: directory, TMPDIR: directory }
   })
   const answers = yield* Effect.forEach(written.trim().split("\n"), (line) => decode(line))
