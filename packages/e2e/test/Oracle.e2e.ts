@@ -4,19 +4,19 @@ import fc from "fast-check"
 import * as Comparison from "../src/oracle/Comparison.ts"
 import * as DifferenceTable from "../src/oracle/DifferenceTable.ts"
 import * as NoProxy from "../src/oracle/NoProxy.ts"
-import * as Oracle from "../src/oracle/world/Oracle.ts"
-import { situations } from "../src/oracle/situations/index.ts"
+import * as Oracle from "../src/oracle/harness/Oracle.ts"
+import { scenarios } from "../src/oracle/scenarios/index.ts"
 import { layerPrograms, layerOptions } from "../src/fixtures/RegistryFixture.ts"
 
-const all = await Effect.runPromise(situations)
+const all = await Effect.runPromise(scenarios)
 
 type Rows = ReadonlyArray<DifferenceTable.Row>
 
-/** The results of all clients in all situations, and the rows of docs/registries.md. */
+/** The results of all clients in all scenarios, and the rows of docs/registries.md. */
 class Played extends Context.Service<
   Played,
   {
-    readonly outcomes: ReadonlyMap<string, Comparison.Outcomes>
+    readonly outcomes: ReadonlyMap<string, Comparison.ScenarioOutcomes>
     readonly theirRows: Rows
     readonly kubeletRows: Rows
   }
@@ -25,8 +25,8 @@ class Played extends Context.Service<
     Played,
     Effect.all({
       outcomes: Comparison.compare(all),
-      theirRows: DifferenceTable.read("go-containerregistry"),
-      kubeletRows: DifferenceTable.read("kubelet")
+      theirRows: DifferenceTable.readRows("go-containerregistry"),
+      kubeletRows: DifferenceTable.readRows("kubelet")
     })
   ).pipe(Layer.provideMerge(layerPrograms))
 }
@@ -40,13 +40,13 @@ const assertDocumented = (options: {
 }) => {
   const { difference, name, rows, details } = options
   const row = DifferenceTable.rowFor(name, rows)
-  const wanted = difference === undefined ? "no row" : DifferenceTable.written(name, difference)
+  const wanted = difference === undefined ? "no row" : DifferenceTable.formatRow(name, difference)
   assert.deepStrictEqual(
-    row === undefined ? undefined : { ours: row.ours, theirs: row.theirs },
+    row === undefined ? undefined : { program: row.program, otherClient: row.otherClient },
     difference,
     `docs/registries.md must have: ${wanted}\n${details}`
   )
-  assert.notStrictEqual(row?.why, "...", "the row has no reason")
+  assert.notStrictEqual(row?.reason, "...", "the row has no reason")
 }
 
 const unusedRows = (rows: Rows, names: ReadonlyArray<string>): Rows => {
@@ -63,21 +63,21 @@ layer(Played.layer, layerOptions)(
           const { kubeletRows, outcomes, theirRows } = yield* Played
           const both = outcomes.get(name)
           assert.isDefined(both)
-          const { kubelet, ours, theirs } = both
-          assert.notMatch(ours.error, /^500/, "a refusal must not be an internal error")
-          const details = `ours: ${ours.error}\ntheirs: ${theirs.error}`
+          const { kubelet, program, goContainerRegistry } = both
+          assert.notMatch(program.error, /^500/, "a refusal must not be an internal error")
+          const details = `program: ${program.error}\ngo-containerregistry: ${goContainerRegistry.error}`
           assertDocumented({
             name,
             rows: theirRows,
             details,
-            difference: Comparison.differenceOf(ours, theirs)
+            difference: Comparison.differenceOf(program, goContainerRegistry)
           })
           if (kubelet !== undefined)
             assertDocumented({
               name,
               rows: kubeletRows,
-              details: `ours: ${ours.error}\nkubelet: ${kubelet.error}`,
-              difference: Comparison.differenceOfCredentials(ours, kubelet)
+              details: `program: ${program.error}\nkubelet: ${kubelet.error}`,
+              difference: Comparison.differenceOfCredentials(program, kubelet)
             })
         })
       )
@@ -101,7 +101,7 @@ const assertSameRoutes = Effect.fnUntraced(function* (values: ReadonlyArray<stri
     const show = (routes: ReadonlyArray<Oracle.Route> = []) =>
       routes.map((route, at) => `${urls[at]}: ${route}`)
     assert.deepStrictEqual(
-      show(NoProxy.ours(noProxy, urls)),
+      show(NoProxy.routesOfProgram(noProxy, urls)),
       show(answers[index]?.routes),
       `NO_PROXY=${noProxy}`
     )
@@ -112,21 +112,24 @@ layer(layerPrograms, layerOptions)(
   "The program reads NO_PROXY like httpproxy, or the docs say why not:",
   (it) => {
     it.effect("random values, for every kind of server", () =>
-      assertSameRoutes(fc.sample(NoProxy.values, 3000))
+      assertSameRoutes(fc.sample(NoProxy.noProxyValues, 3000))
     )
 
-    for (const each of NoProxy.cases) {
+    for (const each of NoProxy.deliberateDifferences) {
       const name = NoProxy.nameOf(each)
       it.effect(name, () =>
         Effect.gen(function* () {
-          const rows = yield* DifferenceTable.read("httpproxy")
+          const rows = yield* DifferenceTable.readRows("httpproxy")
           const [answer] = yield* Oracle.ask([{ routes: { noProxy: each.noProxy, urls: [each.url] } }])
-          const [[ours = ""], [theirs = ""] = []] = [NoProxy.ours(each.noProxy, [each.url]), answer?.routes]
+          const [[program = ""], [otherClient = ""] = []] = [
+            NoProxy.routesOfProgram(each.noProxy, [each.url]),
+            answer?.routes
+          ]
           assertDocumented({
             name,
             rows,
             details: "",
-            difference: ours === theirs ? undefined : { ours, theirs }
+            difference: program === otherClient ? undefined : { program, otherClient }
           })
         })
       )
@@ -134,8 +137,8 @@ layer(layerPrograms, layerOptions)(
 
     it.effect("the docs have no row without a difference", () =>
       Effect.gen(function* () {
-        const rows = yield* DifferenceTable.read("httpproxy")
-        assert.deepStrictEqual(unusedRows(rows, NoProxy.cases.map(NoProxy.nameOf)), [])
+        const rows = yield* DifferenceTable.readRows("httpproxy")
+        assert.deepStrictEqual(unusedRows(rows, NoProxy.deliberateDifferences.map(NoProxy.nameOf)), [])
       })
     )
   }

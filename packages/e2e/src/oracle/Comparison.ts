@@ -7,53 +7,53 @@ import { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"
 import * as ProxyProcess from "../program/ProxyProcess.ts"
 import type { Difference } from "./DifferenceTable.ts"
-import { dockerConfigPrefix } from "./situations/DockerConfigs.ts"
-import { base64, type Situation, type World } from "./world/Situation.ts"
-import * as Oracle from "./world/Oracle.ts"
+import { dockerConfigPrefix } from "./scenarios/DockerConfigs.ts"
+import { encodeBase64, type Scenario, type PullFixture } from "./harness/Scenario.ts"
+import * as Oracle from "./harness/Oracle.ts"
 
-/** The result of one client in a situation. */
+/** The result of one client in a scenario. */
 export interface Outcome {
   /** True if the client received the package unchanged. */
   readonly isServed: boolean
   /** Number of requests to all registries. */
-  readonly requests: number
+  readonly requestCount: number
   /** The client's own error message; empty if there was no error. */
   readonly error: string
 }
 
-/** The results of all clients in one situation. */
-export interface Outcomes {
+/** The results of all clients in one scenario. */
+export interface ScenarioOutcomes {
   /** The result of this program. */
-  readonly ours: Outcome
+  readonly program: Outcome
   /** The result of go-containerregistry. */
-  readonly theirs: Outcome
+  readonly goContainerRegistry: Outcome
   /** Only for situations about docker configs. `isServed` is true if the kubelet tries the correct login. */
   readonly kubelet: Outcome | undefined
 }
 
 interface Prepared {
-  readonly situation: Situation
-  readonly world: World
+  readonly scenario: Scenario
+  readonly fixture: PullFixture
 }
 
-const prepared = (situations: ReadonlyArray<Situation>) =>
-  Effect.forEach(situations, (situation) =>
-    Effect.map(situation.world, (world): Prepared => ({ situation, world }))
+const prepared = (scenarios: ReadonlyArray<Scenario>) =>
+  Effect.forEach(scenarios, (scenario) =>
+    Effect.map(scenario.fixture, (fixture): Prepared => ({ scenario, fixture }))
   )
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 
-const outcome = ({ world }: Prepared, got: string | undefined, error: string) =>
-  Effect.map(world.requests, (requests): Outcome => ({
-    isServed: got === sha256(world.content),
-    requests,
+const outcome = ({ fixture }: Prepared, got: string | undefined, error: string) =>
+  Effect.map(fixture.requestCount, (requestCount): Outcome => ({
+    isServed: got === sha256(fixture.content),
+    requestCount,
     error
   }))
 
-const theirs = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
+const outcomesOfGoContainerRegistry = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
   const answers = yield* Oracle.ask(
-    all.map(({ situation: { platform }, world }) => {
-      const { ca, digest, dockerConfig, environment, repo, scheme } = world
+    all.map(({ scenario: { platform }, fixture }) => {
+      const { trustedCa: ca, digest, dockerConfig, clientEnvironment: environment, repo, scheme } = fixture
       return { pull: { repository: repo, digest, scheme, platform, ca, dockerConfig, environment } }
     })
   )
@@ -75,90 +75,91 @@ const download = (url: string) =>
     Effect.catch((error) => Effect.succeed({ got: undefined, error: `body aborted: ${error.message}` }))
   )
 
-const objectOf = ({ world }: Prepared, index: number) =>
+const objectOf = ({ fixture }: Prepared, index: number) =>
   moduleSource({
-    name: `situation-${index}`,
-    repo: world.repo,
-    scheme: world.scheme.toUpperCase(),
-    ...(world.dockerConfig === undefined ? {} : { dockerCfg: base64(world.dockerConfig) }),
-    ...(world.ca === undefined ? {} : { ca: world.ca })
+    name: `scenario-${index}`,
+    repo: fixture.repo,
+    scheme: fixture.scheme.toUpperCase(),
+    ...(fixture.dockerConfig === undefined ? {} : { dockerCfg: encodeBase64(fixture.dockerConfig) }),
+    ...(fixture.trustedCa === undefined ? {} : { ca: fixture.trustedCa })
   })
 
 /** Pulls the packages of several situations with one process. All have the same platform and environment variables. */
-const ourGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
+const pullGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-situations-" })
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-scenarios-" })
   const credentialsFile = path.join(directory, "credentials.json")
   yield* fs.writeFileString(credentialsFile, JSON.stringify(kubernetesList(group.map(objectOf))), {
     mode: 0o600
   })
-  const { environment = {} } = group[0]?.world ?? {}
+  const { clientEnvironment: environment = {} } = group[0]?.fixture ?? {}
   const proxy = yield* ProxyProcess.start({
     credentialsFile,
-    // The cache is disabled, because situations share digests, but each must be pulled from its own registry.
-    args: [`--platform=${group[0]?.situation.platform}`, "--disable-cache"],
+    // The cache is disabled, because scenarios share digests, but each must be pulled from its own registry.
+    args: [`--platform=${group[0]?.scenario.platform}`, "--disable-cache"],
     env: environment
   })
   return yield* Effect.forEach(
     group,
     (one) =>
       Effect.flatMap(
-        download(proxy.packageUrl(one.world.digest, { repository: one.world.repo })),
+        download(proxy.packageUrl(one.fixture.digest, { repository: one.fixture.repo })),
         ({ got, error }) => outcome(one, got, error)
       ),
     { concurrency: 16 }
   )
 }, Effect.scoped)
 
-const ours = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
-  const groups = Map.groupBy(all, ({ situation, world }) =>
-    JSON.stringify([situation.platform, world.environment ?? {}])
+const outcomesOfProgram = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
+  const groups = Map.groupBy(all, ({ scenario, fixture }) =>
+    JSON.stringify([scenario.platform, fixture.clientEnvironment ?? {}])
   )
   const done = yield* Effect.forEach(
     groups.values(),
     (group) =>
-      Effect.map(ourGroup(group), (outcomes) => group.map((one, index) => [one, outcomes[index]] as const)),
+      Effect.map(pullGroup(group), (outcomes) => group.map((one, index) => [one, outcomes[index]] as const)),
     { concurrency: 2 }
   )
   return new Map(done.flat())
 })
 
 // The kubelet tries all credentials that it finds, so the pull succeeds if the correct login is among them.
-const kubelets = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
-  const about = all.flatMap(({ situation: { name }, world: { dockerConfig, login, repo } }) =>
-    dockerConfig === undefined || login === undefined || !name.startsWith(dockerConfigPrefix)
+const outcomesOfKubelet = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
+  const about = all.flatMap(({ scenario: { name }, fixture: { dockerConfig, acceptedCredentials, repo } }) =>
+    dockerConfig === undefined || acceptedCredentials === undefined || !name.startsWith(dockerConfigPrefix)
       ? []
-      : [{ name, dockerConfig, login, image: repo }]
+      : [{ name, dockerConfig, acceptedCredentials, image: repo }]
   )
   const answers = yield* Oracle.ask(
     about.map(({ dockerConfig, image }) => ({ credentials: { dockerConfig, image } }))
   )
   return new Map(
-    about.map(({ login, name }, index): [string, Outcome] => {
+    about.map(({ acceptedCredentials, name }, index): [string, Outcome] => {
       const { credentials = [], error = "" } = answers[index] ?? {}
       const isServed = credentials.some(
-        ({ password, username }) => username === login.username && password === login.password
+        ({ password, username }) =>
+          username === acceptedCredentials.username && password === acceptedCredentials.password
       )
-      return [name, { isServed, requests: 0, error }]
+      return [name, { isServed, requestCount: 0, error }]
     })
   )
 })
 
-/** Runs each situation with this program and with the other clients. Returns the results by situation name. */
-export const compare = Effect.fnUntraced(function* (situations: ReadonlyArray<Situation>) {
-  const forThem = yield* prepared(situations)
-  const theirOutcomes = yield* theirs(forThem)
-  const kubeletOutcomes = yield* kubelets(forThem)
-  const forUs = yield* prepared(situations)
-  const ourOutcomes = yield* ours(forUs)
+/** Runs each scenario with this program and with the other clients. Returns the results by scenario name. */
+export const compare = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenario>) {
+  const preparedForOthers = yield* prepared(scenarios)
+  const otherOutcomes = yield* outcomesOfGoContainerRegistry(preparedForOthers)
+  const kubeletOutcomes = yield* outcomesOfKubelet(preparedForOthers)
+  const preparedForProgram = yield* prepared(scenarios)
+  const programOutcomes = yield* outcomesOfProgram(preparedForProgram)
   return new Map(
-    forUs.flatMap((one, index): ReadonlyArray<[string, Outcomes]> => {
-      const { name } = one.situation
-      const [our, their] = [ourOutcomes.get(one), theirOutcomes[index]]
+    preparedForProgram.flatMap((one, index): ReadonlyArray<[string, ScenarioOutcomes]> => {
+      const { name } = one.scenario
+      const [our, their] = [programOutcomes.get(one), otherOutcomes[index]]
       return our === undefined || their === undefined
         ? []
-        : [[name, { ours: our, theirs: their, kubelet: kubeletOutcomes.get(name) }]]
+        : [[name, { program: our, goContainerRegistry: their, kubelet: kubeletOutcomes.get(name) }]]
     })
   )
 }, Effect.scoped)
@@ -169,13 +170,17 @@ const word = ({ isServed }: Outcome): string => (isServed ? "served" : "refused"
  * Returns the difference for docs/registries.md, if only one of the two clients received the package, or if this
  * program sent more requests. Otherwise returns undefined.
  */
-export const differenceOf = (ours: Outcome, theirs: Outcome): Difference | undefined => {
-  if (ours.isServed !== theirs.isServed) return { ours: word(ours), theirs: word(theirs) }
-  const more = ours.requests - theirs.requests
+export const differenceOf = (program: Outcome, otherClient: Outcome): Difference | undefined => {
+  if (program.isServed !== otherClient.isServed)
+    return { program: word(program), otherClient: word(otherClient) }
+  const more = program.requestCount - otherClient.requestCount
   if (more <= 0) return undefined
-  return { ours: `${word(ours)}, ${more} more ${more === 1 ? "request" : "requests"}`, theirs: word(theirs) }
+  return {
+    program: `${word(program)}, ${more} more ${more === 1 ? "request" : "requests"}`,
+    otherClient: word(otherClient)
+  }
 }
 
 /** Like `differenceOf`, but ignores the number of requests, because the kubelet sends none in these tests. */
-export const differenceOfCredentials = (ours: Outcome, kubelet: Outcome): Difference | undefined =>
-  differenceOf({ ...ours, requests: 0 }, kubelet)
+export const differenceOfCredentials = (program: Outcome, kubelet: Outcome): Difference | undefined =>
+  differenceOf({ ...program, requestCount: 0 }, kubelet)

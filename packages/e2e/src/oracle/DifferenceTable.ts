@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url"
 
 /** The results of this program and of another client if they differ, in the words of docs/registries.md. */
 export interface Difference {
-  readonly ours: string
-  readonly theirs: string
+  readonly program: string
+  readonly otherClient: string
 }
 
 const file = fileURLToPath(new URL("../../../../docs/registries.md", import.meta.url))
@@ -19,8 +19,8 @@ const headings = {
 /** A row of a table in docs/registries.md. */
 export interface Row extends Difference {
   /** The name of a situation, or a common prefix of several names with `*` at the end. */
-  readonly situation: string
-  readonly why: string
+  readonly scenario: string
+  readonly reason: string
 }
 
 const cells = (line: string): ReadonlyArray<string> =>
@@ -29,32 +29,32 @@ const cells = (line: string): ReadonlyArray<string> =>
     .slice(1, -1)
     .map((cell) => cell.trim().replaceAll("\\|", "|"))
 
-/** Parses a row of the form `| situation | this program | other client | why |`. */
-export const parse = (line: string): Row => {
-  const [situation = "", ours = "", theirs = "", why = ""] = cells(line)
-  return { situation, ours, theirs, why }
+/** Parses a row of the form `| scenario | this program | other client | why |`. */
+export const parseRow = (line: string): Row => {
+  const [scenario = "", program = "", otherClient = "", reason = ""] = cells(line)
+  return { scenario, program, otherClient, reason }
 }
 
 /** Reads the rows of a table in docs/registries.md. */
-export const read = Effect.fnUntraced(function* (who: keyof typeof headings) {
+export const readRows = Effect.fnUntraced(function* (client: keyof typeof headings) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* fs.readFileString(file)
-  const [, section = ""] = text.split(`${headings[who]}\n`)
+  const [, section = ""] = text.split(`${headings[client]}\n`)
   const [own = ""] = section.split(/^## /m)
   const rows = own
     .split("\n")
     .filter((line) => line.startsWith("|"))
     .slice(2)
-  return rows.map(parse)
+  return rows.map(parseRow)
 })
 
-const isAbout = (name: string, { situation }: Row): boolean =>
-  situation.endsWith("*") ? name.startsWith(situation.slice(0, -1)) : situation === name
+const isAbout = (name: string, { scenario }: Row): boolean =>
+  scenario.endsWith("*") ? name.startsWith(scenario.slice(0, -1)) : scenario === name
 
-/** Returns the row about a situation. A row with the exact name takes precedence over a row with `*`. */
+/** Returns the row about a scenario. A row with the exact name takes precedence over a row with `*`. */
 export const rowFor = (name: string, rows: ReadonlyArray<Row>): Row | undefined =>
-  rows.find(({ situation }) => situation === name) ?? rows.find((row) => isAbout(name, row))
+  rows.find(({ scenario }) => scenario === name) ?? rows.find((row) => isAbout(name, row))
 
 /** Formats a row for docs/registries.md, with the placeholder `...` as the reason. */
-export const written = (situation: string, { ours, theirs }: Difference): string =>
-  `| ${situation.replaceAll("|", "\\|")} | ${ours} | ${theirs} | ... |`
+export const formatRow = (scenario: string, { program, otherClient }: Difference): string =>
+  `| ${scenario.replaceAll("|", "\\|")} | ${program} | ${otherClient} | ... |`

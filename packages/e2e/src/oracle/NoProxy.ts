@@ -3,7 +3,7 @@ import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySet
 import { utf8AsLatin1 } from "@registry-packages-proxy/testkit/wire/Latin1"
 import { Result } from "effect"
 import fc from "fast-check"
-import type { Route } from "./world/Oracle.ts"
+import type { Route } from "./harness/Oracle.ts"
 
 const hosts = [
   "test",
@@ -75,7 +75,7 @@ const valid = fc.oneof(network, bracketed, named)
  * Generates valid and misspelt values of NO_PROXY. No entry is in brackets without a port: this program and httpproxy
  * read such an entry differently, and {@link cases} has one.
  */
-export const values: fc.Arbitrary<string> = fc
+export const noProxyValues: fc.Arbitrary<string> = fc
   .array(fc.tuple(fc.constantFrom("", " "), fc.oneof({ weight: 3, arbitrary: valid }, misspelt(valid))), {
     minLength: 1,
     maxLength: 3
@@ -84,24 +84,24 @@ export const values: fc.Arbitrary<string> = fc
   .filter((value) => !/(?:^|,) *\[[^\]]*\] *(?:,|$)/.test(value))
 
 /** A value of NO_PROXY and a URL for which this program and httpproxy differ deliberately. */
-export interface Case {
+export interface DeliberateDifference {
   readonly noProxy: string
   readonly url: string
 }
 
-export const cases: ReadonlyArray<Case> = [
+export const deliberateDifferences: ReadonlyArray<DeliberateDifference> = [
   { noProxy: "[fd00::5]", url: "http://[fd00::5]/" },
   { noProxy: "a.test", url: "http://LOCALHOST/" },
   { noProxy: "a.test", url: "http://[fe80::1%25eth0]/" }
 ]
 
 /** The name of a case in docs/registries.md. */
-export const nameOf = ({ noProxy, url }: Case): string => `NO_PROXY=${noProxy} for ${url}`
+export const nameOf = ({ noProxy, url }: DeliberateDifference): string => `NO_PROXY=${noProxy} for ${url}`
 
 const parsed = (text: string) => HttpUrl.parse(utf8AsLatin1(text))
 
 /** Returns the routes that this program chooses, in the order of the URLs. */
-export const ours = (noProxy: string, all: ReadonlyArray<string>): ReadonlyArray<Route> => {
+export const routesOfProgram = (noProxy: string, all: ReadonlyArray<string>): ReadonlyArray<Route> => {
   const settings = Result.getOrThrow(
     ProxySettings.fromEnvironment({ HTTP_PROXY: "proxy.test", HTTPS_PROXY: "proxy.test", NO_PROXY: noProxy })
   )

@@ -3,19 +3,21 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/images/Registry
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { utf8AsLatin1 } from "@registry-packages-proxy/testkit/wire/Latin1"
 import { Effect } from "effect"
-import { account, content, situation, type RegistrySituation, type Situation } from "../world/Situation.ts"
+import {
+  defaultCredentials,
+  defaultContent,
+  scenario,
+  type ScenarioOptions,
+  type Scenario
+} from "../harness/Scenario.ts"
 
 const isBlob = (path: string): boolean => path.includes("/blobs/")
-const blob = ServedResponse.make(200, {}, { size: content.length, chunks: () => [content] })
+const blob = ServedResponse.make(200, {}, { size: defaultContent.length, chunks: () => [defaultContent] })
 
 /** Redirects blobs to `location`. A client that then requests one of the targets in `wanted` gets the blob. */
-const redirectedTo = (
-  name: string,
-  location: string,
-  wanted: ReadonlyArray<string> = [location]
-): Situation =>
-  situation(`redirect: ${name}`, {
-    prepare: (registry) =>
+const redirectedTo = (name: string, location: string, wanted: ReadonlyArray<string> = [location]): Scenario =>
+  scenario(`redirect: ${name}`, {
+    prepareRegistry: (registry) =>
       registry.setOverride((request, byRules) => {
         if (wanted.includes(request.target)) return blob
         if (isBlob(request.path)) return ServedResponse.make(307, { location: utf8AsLatin1(location) })
@@ -23,22 +25,22 @@ const redirectedTo = (
       })
   })
 
-const stored = (status: number): Situation =>
-  situation(`redirect: ${status} to a store`, { options: { redirect: { _tag: "Store", status } } })
+const stored = (status: number): Scenario =>
+  scenario(`redirect: ${status} to a store`, { registryOptions: { redirect: { _tag: "Store", status } } })
 
 /** Redirects blobs to a second registry. `other` are the options of the second registry. */
 const elsewhere = (
   name: string,
   other: Parameters<typeof TestRegistry.make>[0],
-  about: RegistrySituation = {}
-): Situation =>
-  situation(`redirect: ${name}`, {
+  about: ScenarioOptions = {}
+): Scenario =>
+  scenario(`redirect: ${name}`, {
     ...about,
-    prepare: (registry) =>
+    prepareRegistry: (registry) =>
       Effect.gen(function* () {
         const second = yield* TestRegistry.make(other)
-        yield* second.put("held/here", RegistryImage.ofPackage(content))
-        const { layer } = RegistryImage.ofPackage(content)
+        yield* second.put("held/here", RegistryImage.ofPackage(defaultContent))
+        const { layer } = RegistryImage.ofPackage(defaultContent)
         yield* registry.setRedirect({
           _tag: "To",
           location: `${second.origin}/v2/held/here/blobs/${layer?.digest}`
@@ -47,9 +49,9 @@ const elsewhere = (
       })
   })
 
-const inARow = (count: number): Situation =>
-  situation(`redirect: ${count} in a row`, {
-    prepare: (registry) =>
+const inARow = (count: number): Scenario =>
+  scenario(`redirect: ${count} in a row`, {
+    prepareRegistry: (registry) =>
       registry.setOverride((request, byRules) => {
         const turn = Number(/^\/raw(\d+)$/.exec(request.path)?.[1] ?? 0)
         if (!isBlob(request.path) && !request.path.startsWith("/raw")) return byRules()
@@ -57,18 +59,18 @@ const inARow = (count: number): Situation =>
       })
   })
 
-/** Situations with redirects, mostly of blobs. */
-export const redirects: ReadonlyArray<Situation> = [
+/** Scenarios with redirects, mostly of blobs. */
+export const redirects: ReadonlyArray<Scenario> = [
   ...[301, 302, 303, 307, 308].map(stored),
-  situation("redirect: 300", { options: { redirect: { _tag: "Store", status: 300 } } }),
-  situation("redirect: to a store, after Basic", {
-    options: { redirect: { _tag: "Store" }, auth: { _tag: "Basic", ...account } }
+  scenario("redirect: 300", { registryOptions: { redirect: { _tag: "Store", status: 300 } } }),
+  scenario("redirect: to a store, after Basic", {
+    registryOptions: { redirect: { _tag: "Store" }, auth: { _tag: "Basic", ...defaultCredentials } }
   }),
-  situation("redirect: to a store, after Bearer", {
-    options: { redirect: { _tag: "Store" }, auth: { _tag: "Bearer", ...account } }
+  scenario("redirect: to a store, after Bearer", {
+    registryOptions: { redirect: { _tag: "Store" }, auth: { _tag: "Bearer", ...defaultCredentials } }
   }),
-  situation("redirect: in a circle", {
-    prepare: (registry) => {
+  scenario("redirect: in a circle", {
+    prepareRegistry: (registry) => {
       let rounds = 0
       return registry.setOverride((request, byRules) => {
         if (!isBlob(request.path)) return byRules()
@@ -78,30 +80,32 @@ export const redirects: ReadonlyArray<Situation> = [
       })
     }
   }),
-  situation("redirect: without Location", { options: { redirect: { _tag: "To", location: undefined } } }),
-  situation("redirect: to an ftp address", {
-    options: { redirect: { _tag: "To", location: "ftp://127.0.0.1/x" } }
+  scenario("redirect: without Location", {
+    registryOptions: { redirect: { _tag: "To", location: undefined } }
   }),
-  situation("redirect: to where nobody listens", {
-    options: { redirect: { _tag: "To", location: "http://127.0.0.1:1/x" } }
+  scenario("redirect: to an ftp address", {
+    registryOptions: { redirect: { _tag: "To", location: "ftp://127.0.0.1/x" } }
   }),
-  elsewhere("from https to an http store", {}, { isSecure: true }),
+  scenario("redirect: to where nobody listens", {
+    registryOptions: { redirect: { _tag: "To", location: "http://127.0.0.1:1/x" } }
+  }),
+  elsewhere("from https to an http store", {}, { isHttps: true }),
   elsewhere("to a registry that gives tokens to everybody", {
-    auth: { _tag: "Bearer", ...account, anonymous: true }
+    auth: { _tag: "Bearer", ...defaultCredentials, anonymous: true }
   }),
-  elsewhere("to a registry that wants a password", { auth: { _tag: "Basic", ...account } }),
+  elsewhere("to a registry that wants a password", { auth: { _tag: "Basic", ...defaultCredentials } }),
   ...[9, 10, 11].map(inARow),
-  situation("redirect: of the manifest", {
-    prepare: (registry) =>
+  scenario("redirect: of the manifest", {
+    prepareRegistry: (registry) =>
       registry.setOverride((request, byRules) =>
         request.path.includes("/manifests/") && !request.query.has("moved")
           ? ServedResponse.make(307, { location: `${request.path}?moved=1` })
           : byRules()
       )
   }),
-  situation("redirect: the store refuses its own signature", {
-    options: { redirect: { _tag: "Store" } },
-    prepare: (registry) =>
+  scenario("redirect: the store refuses its own signature", {
+    registryOptions: { redirect: { _tag: "Store" } },
+    prepareRegistry: (registry) =>
       registry.setOverride((request, byRules) =>
         request.listener === "store"
           ? ServedResponse.jsonText(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>")

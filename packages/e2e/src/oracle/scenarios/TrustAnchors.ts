@@ -1,11 +1,11 @@
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect } from "effect"
-import { situation, type Situation } from "../world/Situation.ts"
+import { scenario, type Scenario } from "../harness/Scenario.ts"
 
 const broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
 const unreadable = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"
 
-/** Situations with different certificates and values of a ModuleSource's `ca`. */
+/** Scenarios with different certificates and values of a ModuleSource's `ca`. */
 export const trustAnchors = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const foreign = yield* Certificates.makeAuthority
@@ -15,8 +15,8 @@ export const trustAnchors = Effect.gen(function* () {
     authority.issueExpired,
     authority.issueForOtherHost
   ])
-  const trusting = (name: string, ca: string | undefined, tls = good): Situation =>
-    situation(`ca: ${name}`, { options: { tls }, ca: () => ca })
+  const trusting = (name: string, ca: string | undefined, tls = good): Scenario =>
+    scenario(`ca: ${name}`, { registryOptions: { tls }, trustedCa: () => ca })
   return [
     trusting("the authority", ours),
     trusting("none", undefined),

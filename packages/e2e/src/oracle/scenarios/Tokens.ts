@@ -4,23 +4,23 @@ import type { RegistryOverride } from "@registry-packages-proxy/testkit/registry
 import type { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { gzipSync } from "node:zlib"
 import {
-  account,
-  base64,
-  configWith,
-  rightEntry,
-  type RegistrySituation,
-  situation,
-  type Situation
-} from "../world/Situation.ts"
+  defaultCredentials,
+  encodeBase64,
+  dockerConfigWith,
+  validAuthEntry,
+  type ScenarioOptions,
+  scenario,
+  type Scenario
+} from "../harness/Scenario.ts"
 
-const bearer: RegistryAuth = { _tag: "Bearer", ...account }
+const bearer: RegistryAuth = { _tag: "Bearer", ...defaultCredentials }
 const identityToken = "identity-token-of-the-reader"
 
 const withTokens = (
   name: string,
   changes: Partial<Extract<RegistryAuth, { readonly _tag: "Bearer" }>> = {},
-  about: RegistrySituation = {}
-): Situation => situation(`token: ${name}`, { options: { auth: { ...bearer, ...changes } }, ...about })
+  about: ScenarioOptions = {}
+): Scenario => scenario(`token: ${name}`, { registryOptions: { auth: { ...bearer, ...changes } }, ...about })
 
 /** A registry whose token service sends the response that `answer` returns. `byRules` is the default response. */
 const answering = (
@@ -31,14 +31,14 @@ const answering = (
     registry: TestRegistry["Service"],
     turn: number
   ) => ServedResponse.ServedResponse,
-  about: RegistrySituation = {}
-): Situation =>
+  about: ScenarioOptions = {}
+): Scenario =>
   withTokens(
     name,
     {},
     {
       ...about,
-      prepare: (registry) => {
+      prepareRegistry: (registry) => {
         let turn = 0
         return registry.setOverride((request, byRules) =>
           request.path.startsWith("/token") ? answer(byRules(), request, registry, ++turn) : byRules()
@@ -54,12 +54,12 @@ const bytes = (status: number, headers: Readonly<Record<string, string>>, body: 
   ServedResponse.make(status, headers, { size: body.length, chunks: () => [body] })
 
 /** A registry with Bearer authentication. `change` returns the challenge that the registry sends. */
-const challenging = (name: string, change: (challenge: string) => string): Situation =>
+const challenging = (name: string, change: (challenge: string) => string): Scenario =>
   withTokens(
     name,
     {},
     {
-      prepare: (registry) =>
+      prepareRegistry: (registry) =>
         registry.setOverride((_, byRules) => {
           const answer = byRules()
           const { "www-authenticate": challenge } = answer.headers
@@ -70,9 +70,9 @@ const challenging = (name: string, change: (challenge: string) => string): Situa
   )
 
 /** A registry that issues the same token to all clients. Its challenge has `parameters` after the realm. */
-const oneToken = (name: string, parameters: string): Situation =>
-  situation(`token: ${name}`, {
-    prepare: (registry) =>
+const oneToken = (name: string, parameters: string): Scenario =>
+  scenario(`token: ${name}`, {
+    prepareRegistry: (registry) =>
       registry.setOverride((request, byRules) => {
         if (request.path === "/token") return ServedResponse.json(200, { token: "only-one" })
         if (request.authorization === "Bearer only-one") return byRules()
@@ -84,7 +84,7 @@ const oneToken = (name: string, parameters: string): Situation =>
   })
 
 /** Situations with different token services and token responses. */
-export const tokens: ReadonlyArray<Situation> = [
+export const tokens: ReadonlyArray<Scenario> = [
   withTokens("as access_token", { tokenField: "access_token" }),
   withTokens("under both names", { tokenField: "both" }),
   withTokens("that says how long it lives", { expiresIn: 3600 }),
@@ -92,50 +92,51 @@ export const tokens: ReadonlyArray<Situation> = [
     "of a docker config (registrytoken)",
     { registryToken: "a-token" },
     {
-      config: (host) => configWith(host, { registrytoken: "a-token" })
+      dockerConfig: (host) => dockerConfigWith(host, { registrytoken: "a-token" })
     }
   ),
   withTokens(
     "for an identity token",
     { identityToken },
     {
-      config: (host) => configWith(host, { identitytoken: identityToken })
+      dockerConfig: (host) => dockerConfigWith(host, { identitytoken: identityToken })
     }
   ),
   withTokens(
     "for an identity token beside `auth`",
     { identityToken },
     {
-      config: (host) => configWith(host, { auth: base64("<token>:"), identitytoken: identityToken })
+      dockerConfig: (host) =>
+        dockerConfigWith(host, { auth: encodeBase64("<token>:"), identitytoken: identityToken })
     }
   ),
   withTokens(
     "for a wrong identity token",
     { identityToken },
     {
-      config: (host) => configWith(host, { identitytoken: "wrong" })
+      dockerConfig: (host) => dockerConfigWith(host, { identitytoken: "wrong" })
     }
   ),
   answering(
     "POST gets 404: name and password instead",
     (byRules, request) => (request.method === "POST" ? ServedResponse.error(404) : byRules),
-    { config: (host) => configWith(host, { ...rightEntry, identitytoken: identityToken }) }
+    { dockerConfig: (host) => dockerConfigWith(host, { ...validAuthEntry, identitytoken: identityToken }) }
   ),
   answering(
     "POST gets 405: name and password instead",
     (byRules, request) => (request.method === "POST" ? ServedResponse.error(405) : byRules),
-    { config: (host) => configWith(host, { ...rightEntry, identitytoken: identityToken }) }
+    { dockerConfig: (host) => dockerConfigWith(host, { ...validAuthEntry, identitytoken: identityToken }) }
   ),
   withTokens(
     "from another host",
     { realmListener: "store" },
-    { options: { host: "localhost", auth: { ...bearer, realmListener: "store" } } }
+    { registryOptions: { host: "localhost", auth: { ...bearer, realmListener: "store" } } }
   ),
   withTokens("from another port of an IP address", { realmListener: "store" }),
   withTokens(
     "from plain http for an https registry",
     {},
-    { isSecure: true, options: { auth: { ...bearer, realmUrl: "http://localhost:1/token" } } }
+    { isHttps: true, registryOptions: { auth: { ...bearer, realmUrl: "http://localhost:1/token" } } }
   ),
   withTokens("from no address at all", { realmUrl: "not an address" }),
   challenging("challenge without a scope", (challenge) => challenge.replace(/,scope="[^"]*"/, "")),

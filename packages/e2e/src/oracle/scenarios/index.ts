@@ -9,8 +9,8 @@ import { redirects } from "./Redirects.ts"
 import { tokens } from "./Tokens.ts"
 import { trustAnchors } from "./TrustAnchors.ts"
 
-/** All situations in which this program and the other clients are compared. */
-export const situations = Effect.map(Effect.all([trustAnchors, proxies]), ([trustAnchors, proxies]) => [
+/** All scenarios in which this program and the other clients are compared. */
+export const scenarios = Effect.map(Effect.all([trustAnchors, proxies]), ([trustAnchors, proxies]) => [
   ...challenges,
   ...tokens,
   ...redirects,

@@ -4,15 +4,15 @@ import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryB
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect } from "effect"
 import { deflateSync, gzipSync } from "node:zlib"
-import { account, situation, type Situation } from "../world/Situation.ts"
+import { defaultCredentials, scenario, type Scenario } from "../harness/Scenario.ts"
 
 const faulty = (
   name: string,
   operation: ServedOperation,
   faults: ReadonlyArray<Fault>,
   times: FaultOptions["times"] = "always"
-): Situation =>
-  situation(name, { prepare: (registry) => registry.injectFaults(operation, faults, { times }) })
+): Scenario =>
+  scenario(name, { prepareRegistry: (registry) => registry.injectFaults(operation, faults, { times }) })
 
 const headers = (values: Readonly<Record<string, string | undefined>>): Fault => ({
   _tag: "Headers",
@@ -29,9 +29,9 @@ const labelled = ["aws-chunked", "x-gzip", "gzip", "br", "UTF-8", "binary", "non
 )
 
 /** A manifest with a Content-Encoding and a body that really has this encoding. */
-const encoded = (coding: string, encode: (bytes: Uint8Array) => Uint8Array): Situation =>
-  situation(`manifest: encoded as ${coding}`, {
-    prepare: (registry) =>
+const encoded = (coding: string, encode: (bytes: Uint8Array) => Uint8Array): Scenario =>
+  scenario(`manifest: encoded as ${coding}`, {
+    prepareRegistry: (registry) =>
       registry.setOverride((request, byRules) => {
         const answer = byRules()
         if (!request.path.includes("/manifests/") || answer.status !== 200) return answer
@@ -55,11 +55,11 @@ const bigHead = (size: number): Fault =>
 const big = RegistryBlob.randomBytes(13, 300_000)
 
 /** A blob whose first response is aborted. The request for the rest of the blob gets the faults `rest`. */
-const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
-  situation(name, {
+const resumed = (name: string, rest: ReadonlyArray<Fault>): Scenario =>
+  scenario(name, {
     image: RegistryImage.ofPackage(big),
     content: big,
-    prepare: (registry) =>
+    prepareRegistry: (registry) =>
       Effect.andThen(
         registry.injectFaults("blob", { _tag: "Truncate", after: 200_000, ending: "close" }),
         rest.length === 0 ? Effect.void : registry.injectFaults("blob", rest)
@@ -69,7 +69,7 @@ const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
 const status = (code: number): Fault => ({ _tag: "Status", status: code })
 
 /** Situations with unusual or faulty responses, and with resumed downloads. */
-export const bodies: ReadonlyArray<Situation> = [
+export const bodies: ReadonlyArray<Scenario> = [
   ...labelled,
   encoded("gzip", gzipSync),
   encoded("deflate", deflateSync),
@@ -98,8 +98,8 @@ export const bodies: ReadonlyArray<Situation> = [
     faulty(`${operation}: 403`, operation, [status(403)]),
     faulty(`${operation}: 204`, operation, [status(204)])
   ]),
-  situation("blob: 206 for the whole", {
-    prepare: (registry) =>
+  scenario("blob: 206 for the whole", {
+    prepareRegistry: (registry) =>
       registry.setOverride((request, byRules) => {
         const answer = byRules()
         return request.path.includes("/blobs/")
@@ -111,9 +111,9 @@ export const bodies: ReadonlyArray<Situation> = [
           : answer
       })
   }),
-  situation("401: 21 KiB of headers", {
-    options: { auth: { _tag: "Basic", ...account } },
-    prepare: (registry) =>
+  scenario("401: 21 KiB of headers", {
+    registryOptions: { auth: { _tag: "Basic", ...defaultCredentials } },
+    prepareRegistry: (registry) =>
       registry.setOverride((_, byRules) => {
         const answer = byRules()
         return answer.status === 401

@@ -3,10 +3,10 @@ import * as Command from "../../run/Command.ts"
 import * as ServerBuild from "../../run/ServerBuild.ts"
 
 /** Environment variables, such as `HTTP_PROXY` and `NO_PROXY`. */
-export type Variables = Readonly<Record<string, string>>
+export type EnvironmentVariables = Readonly<Record<string, string>>
 
 /** Asks go-containerregistry to pull the last layer of an image. */
-export interface Pull {
+export interface PullQuestion {
   /** `host[:port]/name`. */
   readonly repository: string
   readonly digest: string
@@ -16,7 +16,8 @@ export interface Pull {
   readonly dockerConfig?: string | undefined
   /** PEM of the trusted CAs. If undefined, the system's CAs are trusted. */
   readonly ca?: string | undefined
-  readonly environment?: Variables | undefined
+  /** The environment variables of the pull. */
+  readonly environment?: EnvironmentVariables | undefined
 }
 
 /** Asks for the credentials that the kubelet tries for an image. */
@@ -33,8 +34,9 @@ export interface RoutesQuestion {
   readonly urls: ReadonlyArray<string>
 }
 
+/** A question to the program `servers/oracle`, which calls the other clients' Go code. */
 export type Question =
-  | { readonly pull: Pull }
+  | { readonly pull: PullQuestion }
   | { readonly credentials: CredentialsQuestion }
   | { readonly routes: RoutesQuestion }
 
@@ -42,12 +44,13 @@ export type Question =
 export const Route = Schema.Literals(["direct", "proxied", "invalid"])
 export type Route = typeof Route.Type
 
+/** The answer to one question. It has the field for the kind of the question, or `error`. */
 const Answer = Schema.Struct({
   id: Schema.Int,
   error: Schema.optionalKey(Schema.String),
   /** SHA-256 of the pulled layer, in hexadecimal. */
   sha256: Schema.optionalKey(Schema.String),
-  /** The logins in the order in which the kubelet tries them; absent if there are none. */
+  /** The credentials in the order in which the kubelet tries them; absent if there are none. */
   credentials: Schema.optionalKey(
     Schema.Array(Schema.Struct({ username: Schema.String, password: Schema.String }))
   ),

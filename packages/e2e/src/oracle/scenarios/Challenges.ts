@@ -1,19 +1,26 @@
 import * as ServedResponse from "@registry-packages-proxy/testkit/registry/ServedResponse"
 import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
 import type { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
-import { account, base64, configWith, rightEntry, situation, type Situation } from "../world/Situation.ts"
+import {
+  defaultCredentials,
+  encodeBase64,
+  dockerConfigWith,
+  validAuthEntry,
+  scenario,
+  type Scenario
+} from "../harness/Scenario.ts"
 
-const basic: RegistryAuth = { _tag: "Basic", ...account }
-const bearer: RegistryAuth = { _tag: "Bearer", ...account }
+const basic: RegistryAuth = { _tag: "Basic", ...defaultCredentials }
+const bearer: RegistryAuth = { _tag: "Bearer", ...defaultCredentials }
 
-const entry = (value: unknown) => (host: string) => configWith(host, value)
-const wrongEntry = { auth: base64(`${account.username}:wrong`) }
+const entry = (value: unknown) => (host: string) => dockerConfigWith(host, value)
+const wrongEntry = { auth: encodeBase64(`${defaultCredentials.username}:wrong`) }
 
 /** A registry with Basic authentication that sends `challenge` as its WWW-Authenticate field. */
-const withChallenge = (name: string, challenge: string): Situation =>
-  situation(`challenge: ${name}`, {
-    options: { auth: basic },
-    prepare: (registry) =>
+const withChallenge = (name: string, challenge: string): Scenario =>
+  scenario(`challenge: ${name}`, {
+    registryOptions: { auth: basic },
+    prepareRegistry: (registry) =>
       registry.setOverride((_, byRules) => {
         const answer = byRules()
         if (answer.status !== 401) return answer
@@ -41,46 +48,49 @@ const hidden = [404, 403, 401].flatMap((anonymous) =>
       [200, basic, "no"]
     ] as const
   ).map(([ping, auth, word]) =>
-    situation(`anonymous requests get ${anonymous}, /v2/ has ${word} challenge`, {
-      options: { auth },
-      prepare: (registry) => hiding(registry, anonymous, ping, auth)
+    scenario(`anonymous requests get ${anonymous}, /v2/ has ${word} challenge`, {
+      registryOptions: { auth },
+      prepareRegistry: (registry) => hiding(registry, anonymous, ping, auth)
     })
   )
 )
 
-/** Situations with different authentication schemes and challenges. */
-export const challenges: ReadonlyArray<Situation> = [
-  situation("no authentication"),
-  situation("no authentication, with credentials", { config: entry(rightEntry) }),
-  situation("Basic", { options: { auth: basic } }),
-  situation("Basic, wrong password", { options: { auth: basic }, config: entry(wrongEntry) }),
-  situation("Basic, wrong password that gets 403", {
-    options: { auth: { ...basic, refuseWith: 403 } },
-    config: entry(wrongEntry)
+/** Scenarios with different authentication schemes and challenges. */
+export const challenges: ReadonlyArray<Scenario> = [
+  scenario("no authentication"),
+  scenario("no authentication, with credentials", { dockerConfig: entry(validAuthEntry) }),
+  scenario("Basic", { registryOptions: { auth: basic } }),
+  scenario("Basic, wrong password", { registryOptions: { auth: basic }, dockerConfig: entry(wrongEntry) }),
+  scenario("Basic, wrong password that gets 403", {
+    registryOptions: { auth: { ...basic, refuseWith: 403 } },
+    dockerConfig: entry(wrongEntry)
   }),
-  situation("Basic, no credentials", { options: { auth: basic }, config: () => `{"auths":{}}` }),
-  situation("Bearer", { options: { auth: bearer } }),
-  situation("Bearer, wrong password", { options: { auth: bearer }, config: entry(wrongEntry) }),
-  situation("Bearer, wrong password that gets 403", {
-    options: { auth: { ...bearer, refuseWith: 403 } },
-    config: entry(wrongEntry)
+  scenario("Basic, no credentials", { registryOptions: { auth: basic }, dockerConfig: () => `{"auths":{}}` }),
+  scenario("Bearer", { registryOptions: { auth: bearer } }),
+  scenario("Bearer, wrong password", { registryOptions: { auth: bearer }, dockerConfig: entry(wrongEntry) }),
+  scenario("Bearer, wrong password that gets 403", {
+    registryOptions: { auth: { ...bearer, refuseWith: 403 } },
+    dockerConfig: entry(wrongEntry)
   }),
-  situation("Bearer, no credentials", { options: { auth: bearer }, config: () => `{"auths":{}}` }),
-  situation("Bearer for everybody, no credentials", {
-    options: { auth: { ...bearer, anonymous: true } },
-    config: () => `{"auths":{}}`
+  scenario("Bearer, no credentials", {
+    registryOptions: { auth: bearer },
+    dockerConfig: () => `{"auths":{}}`
+  }),
+  scenario("Bearer for everybody, no credentials", {
+    registryOptions: { auth: { ...bearer, anonymous: true } },
+    dockerConfig: () => `{"auths":{}}`
   }),
   ...hidden,
-  situation("there is no such package, with credentials nobody asks for", {
-    config: entry(rightEntry),
-    prepare: (registry) =>
+  scenario("there is no such package, with credentials nobody asks for", {
+    dockerConfig: entry(validAuthEntry),
+    prepareRegistry: (registry) =>
       registry.setOverride((request, byRules) =>
         request.path.includes("/manifests/") ? ServedResponse.error(404, "MANIFEST_UNKNOWN") : byRules()
       )
   }),
-  situation("a 401 to a fresh token, once", {
-    options: { auth: bearer },
-    prepare: (registry) => {
+  scenario("a 401 to a fresh token, once", {
+    registryOptions: { auth: bearer },
+    prepareRegistry: (registry) => {
       let refused = false
       return registry.setOverride((request, byRules) => {
         if (refused || request.authorization === undefined || !request.path.startsWith("/v2/"))

@@ -1,9 +1,9 @@
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
-import { content, situation, type RegistrySituation, type Situation } from "../world/Situation.ts"
+import { defaultContent, scenario, type ScenarioOptions, type Scenario } from "../harness/Scenario.ts"
 
-const blob = RegistryBlob.fromBytes(content)
+const blob = RegistryBlob.fromBytes(defaultContent)
 const layerType = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 /** A descriptor; undefined fields are omitted. */
@@ -22,13 +22,13 @@ const config = descriptor({
 
 const other = descriptor({ digest: `sha256:${"0".repeat(64)}`, size: 1 })
 
-const manifest = (name: string, text: string, about: RegistrySituation = {}): Situation => {
+const manifest = (name: string, text: string, about: ScenarioOptions = {}): Scenario => {
   const image = RegistryImage.raw(text)
-  return situation(`manifest: ${name}`, { image: { ...image, blobs: [blob] }, ...about })
+  return scenario(`manifest: ${name}`, { image: { ...image, blobs: [blob] }, ...about })
 }
 
 /** A manifest with odd values in fields that a pull does not need. go-containerregistry rejects such a manifest. */
-const unused = (name: string, text: string): Situation => manifest(`not used and odd: ${name}`, text)
+const unused = (name: string, text: string): Scenario => manifest(`not used and odd: ${name}`, text)
 
 const document = (changes: Readonly<Record<string, unknown>> = {}): string =>
   JSON.stringify({
@@ -39,27 +39,31 @@ const document = (changes: Readonly<Record<string, unknown>> = {}): string =>
     ...changes
   })
 
-const layers = (name: string, ...all: ReadonlyArray<unknown>): Situation =>
+const layers = (name: string, ...all: ReadonlyArray<unknown>): Scenario =>
   manifest(name, document({ layers: all }))
 
 const foreign = RegistryImage.foreign(blob)
 
 /** Situations with different manifests, mostly with missing, wrong or unusual fields. */
-export const manifests: ReadonlyArray<Situation> = [
-  situation("manifest: docker's", { image: RegistryImage.ofPackage(content, { format: "docker" }) }),
-  situation("manifest: of SHA-512", { image: RegistryImage.ofPackage(content, { algorithm: "sha512" }) }),
-  situation("manifest: a zstd layer", {
-    image: RegistryImage.ofPackage(content, { mediaType: "application/vnd.oci.image.layer.v1.tar+zstd" })
+export const manifests: ReadonlyArray<Scenario> = [
+  scenario("manifest: docker's", { image: RegistryImage.ofPackage(defaultContent, { format: "docker" }) }),
+  scenario("manifest: of SHA-512", {
+    image: RegistryImage.ofPackage(defaultContent, { algorithm: "sha512" })
   }),
-  situation("manifest: an empty package", {
+  scenario("manifest: a zstd layer", {
+    image: RegistryImage.ofPackage(defaultContent, {
+      mediaType: "application/vnd.oci.image.layer.v1.tar+zstd"
+    })
+  }),
+  scenario("manifest: an empty package", {
     image: RegistryImage.ofPackage(new Uint8Array()),
     content: new Uint8Array()
   }),
-  situation("manifest: schema 1", { image: RegistryImage.schema1(blob) }),
-  situation("manifest: a foreign layer that the registry holds", {
+  scenario("manifest: schema 1", { image: RegistryImage.schema1(blob) }),
+  scenario("manifest: a foreign layer that the registry holds", {
     image: { ...foreign, blobs: [...foreign.blobs, blob] }
   }),
-  situation("manifest: a foreign layer that is elsewhere", { image: foreign }),
+  scenario("manifest: a foreign layer that is elsewhere", { image: foreign }),
   manifest("no layers", document({ layers: [] })),
   manifest("layers are null", document({ layers: null })),
   manifest("no layers field", document({ layers: undefined })),
@@ -81,7 +85,7 @@ export const manifests: ReadonlyArray<Situation> = [
     "the last layer without a size, on a registry that says none",
     document({ layers: [descriptor({ size: undefined })] }),
     {
-      prepare: (registry) =>
+      prepareRegistry: (registry) =>
         registry.injectFaults("blob", [{ _tag: "NoLength" }, { _tag: "IgnoreRange" }], { times: "always" })
     }
   ),

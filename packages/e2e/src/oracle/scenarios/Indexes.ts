@@ -1,12 +1,12 @@
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
-import { content, situation, type RegistrySituation, type Situation } from "../world/Situation.ts"
+import { defaultContent, scenario, type ScenarioOptions, type Scenario } from "../harness/Scenario.ts"
 
 type Image = RegistryImage.RegistryImage
 type Json = Readonly<Record<string, unknown>>
 
-const image = RegistryImage.ofPackage(content)
+const image = RegistryImage.ofPackage(defaultContent)
 const [decoy, second] = [101, 102].map((seed) =>
   RegistryImage.ofPackage(RegistryBlob.randomBytes(seed, 500))
 ) as [Image, Image]
@@ -37,18 +37,18 @@ const document = (manifests: unknown, changes: Json = {}): Json => ({
 const indexOf = (json: Json, mediaType: string = MediaType.ociIndex): Image =>
   RegistryImage.raw(JSON.stringify(json), { mediaType })
 
-const index = (name: string, json: Json, about: RegistrySituation = {}): Situation =>
-  situation(`index: ${name}`, {
+const index = (name: string, json: Json, about: ScenarioOptions = {}): Scenario =>
+  scenario(`index: ${name}`, {
     image: indexOf(json),
     ...about,
-    holds: [image, decoy, second, ...(about.holds ?? [])]
+    otherImages: [image, decoy, second, ...(about.otherImages ?? [])]
   })
 
 /**
  * An index with an entry for each platform in `offered`, requested for the platform `wanted`. `isServed` of the result
  * is true if the client chose the first entry.
  */
-const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): Situation =>
+const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): Scenario =>
   index(
     `${prefix}${wanted} among ${offered.join(", ")}`,
     document(offered.map((text, at) => on([image, decoy, second][at] ?? second, text))),
@@ -56,35 +56,35 @@ const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): 
   )
 
 /** Like `choosing`, for choices by containerd's rules for variants. go-containerregistry does not have these rules. */
-const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Situation =>
+const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Scenario =>
   choosing(wanted, offered, "variants: ")
 
 /** An index of two entries. The client must choose the second one. `odd` replaces fields of the first one. */
-const beside = (name: string, odd: Json): Situation =>
+const beside = (name: string, odd: Json): Scenario =>
   index(
     `a sibling with ${name}`,
     document([{ ...on(decoy, "linux/arm64"), ...odd }, on(image, "linux/amd64")])
   )
 
 /** Like `beside`, for a first entry that go-containerregistry rejects together with the whole index. */
-const besideOdd = (name: string, odd: Json): Situation => beside(`odd types: ${name}`, odd)
+const besideOdd = (name: string, odd: Json): Scenario => beside(`odd types: ${name}`, odd)
 
-const nested = (depth: number): Situation => {
+const nested = (depth: number): Scenario => {
   let inner: Image = image
   const held: Array<Image> = []
   for (let level = 0; level < depth; level++) {
     held.push(inner)
     inner = indexOf(document([on(inner, "linux/amd64")]))
   }
-  return situation(depth > 4 ? `index: too deep: ${depth}` : `index: ${depth} deep`, {
+  return scenario(depth > 4 ? `index: too deep: ${depth}` : `index: ${depth} deep`, {
     image: inner,
-    holds: held
+    otherImages: held
   })
 }
 
 /** Situations in which the client must choose an entry of an image index. */
-export const indexes: ReadonlyArray<Situation> = [
-  situation("index: docker's manifest list", {
+export const indexes: ReadonlyArray<Scenario> = [
+  scenario("index: docker's manifest list", {
     image: RegistryImage.index([{ image, platform: "linux/amd64" }], { format: "docker" })
   }),
   choosing("linux/amd64", ["linux/amd64", "linux/arm64"]),

@@ -3,16 +3,16 @@ import * as ForwardProxy from "@registry-packages-proxy/testkit/wire/ForwardProx
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Effect } from "effect"
-import type { Variables } from "../world/Oracle.ts"
-import { content, type Situation } from "../world/Situation.ts"
+import type { EnvironmentVariables } from "../harness/Oracle.ts"
+import { defaultContent, type PullFixture, type Scenario } from "../harness/Scenario.ts"
 
 // A host name that DNS does not resolve, so that direct requests fail.
 const name = "registry.example.test"
 const credentials = { username: "forward", password: "proxy p%ssword" }
 
-interface ProxySituation {
+interface ProxyOptions {
   readonly secure?: boolean
-  readonly wantsLogin?: boolean
+  readonly requiresCredentials?: boolean
 }
 
 /**
@@ -22,34 +22,38 @@ interface ProxySituation {
 const reached = (
   about: string,
   tls: Certificates.ServerCertificate,
-  variables: (at: string) => Variables,
-  { secure = false, wantsLogin = false }: ProxySituation = {}
-): Situation => ({
+  variables: (at: string) => EnvironmentVariables,
+  { secure = false, requiresCredentials = false }: ProxyOptions = {}
+): Scenario => ({
   name: `proxy: ${about}`,
   platform: "linux/amd64" as Platform,
-  world: Effect.gen(function* () {
+  fixture: Effect.gen(function* () {
     const registry = yield* TestRegistry.make(secure ? { tls } : {})
-    const image = yield* registry.putPackage("modules", content)
-    const proxy = yield* ForwardProxy.make({ target: registry.host, ...(wantsLogin ? { credentials } : {}) })
-    return {
+    const image = yield* registry.putPackage("modules", defaultContent)
+    const proxy = yield* ForwardProxy.make({
+      target: registry.host,
+      ...(requiresCredentials ? { credentials } : {})
+    })
+    const fixture: PullFixture = {
       repo: `${name}/modules`,
       scheme: secure ? "https" : "http",
       digest: image.digest,
-      content,
-      environment: variables(proxy.host),
-      requests: Effect.map(registry.requests, (requests) => requests.length),
-      ...(secure ? { ca: tls.ca } : {})
+      content: defaultContent,
+      clientEnvironment: variables(proxy.host),
+      requestCount: Effect.map(registry.requests, (requests) => requests.length),
+      ...(secure ? { trustedCa: tls.ca } : {})
     }
+    return fixture
   })
 })
 
-/** Situations with different proxy variables and values of NO_PROXY. */
+/** Scenarios with different proxy variables and values of NO_PROXY. */
 export const proxies = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const tls = yield* authority.issue({ names: [name] })
-  const plain = (about: string, variables: (at: string) => Variables, options?: ProxySituation) =>
+  const plain = (about: string, variables: (at: string) => EnvironmentVariables, options?: ProxyOptions) =>
     reached(about, tls, variables, options)
-  const secure = (about: string, variables: (at: string) => Variables, options?: ProxySituation) =>
+  const secure = (about: string, variables: (at: string) => EnvironmentVariables, options?: ProxyOptions) =>
     reached(about, tls, variables, { ...options, secure: true })
   const encoded = `${credentials.username}:${encodeURIComponent(credentials.password)}`
   const without = (about: string, value: string) =>
@@ -71,18 +75,18 @@ export const proxies = Effect.gen(function* () {
     plain("scheme in capitals", (at) => ({ HTTP_PROXY: `HTTP://${at}` })),
     plain("a slash after it", (at) => ({ HTTP_PROXY: `http://${at}/` })),
     plain("a path after it", (at) => ({ HTTP_PROXY: `http://${at}/path?query` })),
-    plain("a login", (at) => ({ HTTP_PROXY: `http://${encoded}@${at}` }), { wantsLogin: true }),
-    plain("a wrong login", (at) => ({ HTTP_PROXY: `http://a:b@${at}` }), { wantsLogin: true }),
+    plain("a login", (at) => ({ HTTP_PROXY: `http://${encoded}@${at}` }), { requiresCredentials: true }),
+    plain("a wrong login", (at) => ({ HTTP_PROXY: `http://a:b@${at}` }), { requiresCredentials: true }),
     plain("nobody listens there", () => ({ HTTP_PROXY: "http://127.0.0.1:1" })),
     secure("HTTPS_PROXY", (at) => ({ HTTPS_PROXY: `http://${at}` })),
     secure("https_proxy", (at) => ({ https_proxy: `http://${at}` })),
     secure("HTTP_PROXY is not for https", (at) => ({ HTTP_PROXY: `http://${at}` })),
     secure("HTTPS_PROXY without a scheme", (at) => ({ HTTPS_PROXY: at })),
     secure("a login in HTTPS_PROXY", (at) => ({ HTTPS_PROXY: `http://${encoded}@${at}` }), {
-      wantsLogin: true
+      requiresCredentials: true
     }),
     secure("a wrong login in HTTPS_PROXY", (at) => ({ HTTPS_PROXY: `http://a:b@${at}` }), {
-      wantsLogin: true
+      requiresCredentials: true
     }),
     without("the name", name),
     without("a domain above it", "example.test"),
