@@ -32,7 +32,9 @@ export interface PullFixture {
   readonly requestCount: Effect.Effect<number>
 }
 
-/** A pull to compare clients by. `fixture` is made anew for each client, so that the clients do not affect each other. */
+/**
+ * A pull to compare clients by. `fixture` is made anew for each client, so that the clients do not affect each other.
+ */
 export interface Scenario {
   readonly name: string
   readonly platform: Platform
@@ -58,7 +60,9 @@ export const defaultContent = RegistryBlob.randomBytes(12, 5000)
 
 const repository = "group/modules"
 
-/** The differences of a scenario from the default: a pull of the default package over plain HTTP, without credentials. */
+/**
+ * The differences of a scenario from the default: a pull of the default package over plain HTTP, without credentials.
+ */
 export interface ScenarioOptions {
   /** Registry: its initial state, such as the credentials that it requires. */
   readonly registryOptions?: TestRegistryOptions
@@ -81,7 +85,9 @@ export interface ScenarioOptions {
   readonly prepareRegistry?: (
     registry: TestRegistry["Service"]
   ) => Effect.Effect<void | ReadonlyArray<TestRegistry["Service"]>, never, Scope.Scope>
-  /** Client: returns the PEM of the authorities that it trusts. The argument is the default: the registry's authority. */
+  /**
+   * Client: returns the PEM of the authorities that it trusts. The argument is the default: the registry's authority.
+   */
   readonly trustedCa?: (registryCa: string | undefined) => string | undefined
 }
 
