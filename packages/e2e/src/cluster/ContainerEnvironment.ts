@@ -1,7 +1,11 @@
 import type { Container, Pod } from "./Pod.ts"
 
-/** Values on which the environment variables and arguments of a pod's containers depend. */
+/**
+ * The values that only the node of a pod knows. The kubelet puts them into the environment variables, the arguments and
+ * the downward API volumes of the pod.
+ */
 export interface PodRuntimeValues {
+  /** The pod's field `status.podIP`. */
   readonly podIP: string
   /** Address that replaces 127.0.0.1 in the pod, because all nodes share this machine's loopback interface. */
   readonly loopbackAddress: string

@@ -40,7 +40,7 @@ const Outcome = Schema.fromJsonString(
     /** Number of failed attempts, by error. */
     retries: Schema.Record(Schema.String, Schema.Number),
     slowestSeconds: Schema.Number,
-    /** If `once` is true: for each client, the seconds from the start to the end of the last download. */
+    /** If `fetchesOnce` is true: for each client, the seconds from the start to the end of the last download. */
     doneAfter: Schema.Array(Schema.Number)
   })
 )
@@ -50,7 +50,7 @@ export type FleetResult = typeof Outcome.Type
 
 const decode = Schema.decodeUnknownEffect(Outcome)
 
-/** Starts a fleet of clients. The effect `outcome` and the end of the scope stop the fleet. */
+/** Starts a fleet of clients. The effect `stop` and the end of the scope stop the fleet. */
 export const start = Effect.fnUntraced(function* (
   images: ReadonlyArray<Image>,
   options: Pick<FleetPlan, "endpoints" | "token"> & Partial<FleetPlan>
@@ -78,7 +78,7 @@ export const start = Effect.fnUntraced(function* (
   const daemon = yield* Daemon.start("fleet", process.execPath, [program, file, outcome])
   yield* daemon.waitForLine(/^begun$/)
   return {
-    /** If `once` is true: waits until all clients have ended. */
+    /** If `fetchesOnce` is true: waits until all clients have ended. */
     awaitDone: Effect.ignore(daemon.exited),
     /** The results of a fleet that has ended. Fails if clients still run. */
     result: Effect.flatMap(fs.readFileString(outcome), decode),

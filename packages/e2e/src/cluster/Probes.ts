@@ -21,7 +21,7 @@ export interface ProbeListener {
 
 /**
  * Runs a container's probes like the kubelet. Returns when a probe requires that the container is killed. Waits for
- * `gate` before each probe, because a disconnected node sends no probes.
+ * `awaitNodeConnected` before each probe, because a disconnected node sends no probes.
  */
 export const run = Effect.fnUntraced(function* (
   container: Container,

@@ -132,12 +132,12 @@ const startContainer = Effect.fnUntraced(function* (
     [...isolation, ...mounts, "--", ...image.command, ...args],
     { env: { ...env, HOSTNAME: pod.spec.nodeName ?? "" } }
   )
-  // Kills the program at once: `end` sends SIGTERM and waits for the grace period before it closes the scope.
+  // Kills the program at once: `terminate` sends SIGTERM and waits for the grace period before it closes the scope.
   yield* Effect.addFinalizer(() => Effect.sync(() => kill(daemon.pid, "SIGKILL")))
   return daemon
 })
 
-/** Deletes a pod from the API server without a grace period: the pod's processes have ended. Ignores errors. */
+/** Deletes a pod from the API server at once, with a grace period of 0: the pod's processes have ended. Ignores errors. */
 export const forceDelete = (admin: KubeAdmin, pod: Pod.Pod) =>
   Effect.ignore(
     admin.send("DELETE", Pod.path(pod), {
@@ -148,7 +148,7 @@ export const forceDelete = (admin: KubeAdmin, pod: Pod.Pod) =>
 
 /**
  * Starts a pod and keeps it running like the kubelet, with volumes, variables, probes, restarts and status reports. The
- * end of the scope kills the pod, like a power failure. `end` terminates the pod, as the kubelet does when a pod is
+ * end of the scope kills the pod, like a power failure. `terminate` ends the pod, as the kubelet does when a pod is
  * deleted.
  */
 export const start = Effect.fnUntraced(function* (options: PodOptions) {

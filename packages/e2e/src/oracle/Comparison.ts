@@ -27,7 +27,7 @@ export interface ScenarioOutcomes {
   readonly program: Outcome
   /** The result of go-containerregistry. */
   readonly goContainerRegistry: Outcome
-  /** Only for situations about docker configs. `isServed` is true if the kubelet tries the correct login. */
+  /** Only for scenarios about docker configs. `isServed` is true if the kubelet tries the correct login. */
   readonly kubelet: Outcome | undefined
 }
 
@@ -84,7 +84,7 @@ const objectOf = ({ fixture }: Prepared, index: number) =>
     ...(fixture.trustedCa === undefined ? {} : { ca: fixture.trustedCa })
   })
 
-/** Pulls the packages of several situations with one process. All have the same platform and environment variables. */
+/** Pulls the packages of several scenarios with one process. All have the same platform and environment variables. */
 const pullGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

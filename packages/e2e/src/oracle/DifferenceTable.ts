@@ -18,7 +18,7 @@ const headings = {
 
 /** A row of a table in docs/registries.md. */
 export interface Row extends Difference {
-  /** The name of a situation, or a common prefix of several names with `*` at the end. */
+  /** The name of a scenario, or a common prefix of several names with `*` at the end. */
   readonly scenario: string
   readonly reason: string
 }

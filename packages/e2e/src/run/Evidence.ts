@@ -21,7 +21,7 @@ interface Place {
 const environment = process.env
 
 /**
- * Sets the environment variable `variable` of this process to the value in `variables`. If there is no value, this
+ * Sets the environment variable {@link placeVariable} of this process to the value in `variables`. If there is no value, this
  * process collects no output.
  */
 export const setPlace = (variables: Readonly<Record<string, string>>): void => {

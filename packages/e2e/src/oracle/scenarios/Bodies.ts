@@ -68,7 +68,7 @@ const resumed = (name: string, rest: ReadonlyArray<Fault>): Scenario =>
 
 const status = (code: number): Fault => ({ _tag: "Status", status: code })
 
-/** Situations with unusual or faulty responses, and with resumed downloads. */
+/** Scenarios with unusual or faulty responses, and with resumed downloads. */
 export const bodies: ReadonlyArray<Scenario> = [
   ...labelled,
   encoded("gzip", gzipSync),

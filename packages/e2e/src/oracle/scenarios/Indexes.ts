@@ -82,7 +82,7 @@ const nested = (depth: number): Scenario => {
   })
 }
 
-/** Situations in which the client must choose an entry of an image index. */
+/** Scenarios in which the client must choose an entry of an image index. */
 export const indexes: ReadonlyArray<Scenario> = [
   scenario("index: docker's manifest list", {
     image: RegistryImage.index([{ image, platform: "linux/amd64" }], { format: "docker" })

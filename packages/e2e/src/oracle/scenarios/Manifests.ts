@@ -44,7 +44,7 @@ const layers = (name: string, ...all: ReadonlyArray<unknown>): Scenario =>
 
 const foreign = RegistryImage.foreign(blob)
 
-/** Situations with different manifests, mostly with missing, wrong or unusual fields. */
+/** Scenarios with different manifests, mostly with missing, wrong or unusual fields. */
 export const manifests: ReadonlyArray<Scenario> = [
   scenario("manifest: docker's", { image: RegistryImage.ofPackage(defaultContent, { format: "docker" }) }),
   scenario("manifest: of SHA-512", {

@@ -22,10 +22,10 @@ const withTokens = (
   about: ScenarioOptions = {}
 ): Scenario => scenario(`token: ${name}`, { registryOptions: { auth: { ...bearer, ...changes } }, ...about })
 
-/** A registry whose token service sends the response that `answer` returns. `byRules` is the default response. */
-const answering = (
+/** A registry whose token service sends the response that `respond` returns. `byRules` is the default response. */
+const tokenService = (
   name: string,
-  answer: (
+  respond: (
     byRules: ServedResponse.ServedResponse,
     request: Parameters<RegistryOverride>[0],
     registry: TestRegistry["Service"],
@@ -41,7 +41,7 @@ const answering = (
       prepareRegistry: (registry) => {
         let turn = 0
         return registry.setOverride((request, byRules) =>
-          request.path.startsWith("/token") ? answer(byRules(), request, registry, ++turn) : byRules()
+          request.path.startsWith("/token") ? respond(byRules(), request, registry, ++turn) : byRules()
         )
       }
     }
@@ -61,10 +61,10 @@ const challenging = (name: string, change: (challenge: string) => string): Scena
     {
       prepareRegistry: (registry) =>
         registry.setOverride((_, byRules) => {
-          const answer = byRules()
-          const { "www-authenticate": challenge } = answer.headers
-          if (challenge === undefined) return answer
-          return { ...answer, headers: { ...answer.headers, "www-authenticate": change(challenge) } }
+          const response = byRules()
+          const { "www-authenticate": challenge } = response.headers
+          if (challenge === undefined) return response
+          return { ...response, headers: { ...response.headers, "www-authenticate": change(challenge) } }
         })
     }
   )
@@ -83,7 +83,7 @@ const oneToken = (name: string, parameters: string): Scenario =>
       })
   })
 
-/** Situations with different token services and token responses. */
+/** Scenarios with different token services and token responses. */
 export const tokens: ReadonlyArray<Scenario> = [
   withTokens("as access_token", { tokenField: "access_token" }),
   withTokens("under both names", { tokenField: "both" }),
@@ -117,12 +117,12 @@ export const tokens: ReadonlyArray<Scenario> = [
       dockerConfig: (host) => dockerConfigWith(host, { identitytoken: "wrong" })
     }
   ),
-  answering(
+  tokenService(
     "POST gets 404: name and password instead",
     (byRules, request) => (request.method === "POST" ? ServedResponse.error(404) : byRules),
     { dockerConfig: (host) => dockerConfigWith(host, { ...validAuthEntry, identitytoken: identityToken }) }
   ),
-  answering(
+  tokenService(
     "POST gets 405: name and password instead",
     (byRules, request) => (request.method === "POST" ? ServedResponse.error(405) : byRules),
     { dockerConfig: (host) => dockerConfigWith(host, { ...validAuthEntry, identitytoken: identityToken }) }
@@ -151,15 +151,15 @@ export const tokens: ReadonlyArray<Scenario> = [
   challenging("realm with a query", (challenge) => challenge.replace("/token", "/token?account=x")),
   challenging("scheme in small letters", (challenge) => challenge.replace("Bearer", "bearer")),
   challenging("spaces after the commas", (challenge) => challenge.replaceAll(",", ",  ")),
-  answering("redirected on the same origin", (byRules, request) =>
+  tokenService("redirected on the same origin", (byRules, request) =>
     request.query.has("moved")
       ? byRules
       : ServedResponse.make(307, { location: `${request.path}?moved=1&${request.query.toString()}` })
   ),
-  answering("redirected for ever", (_byRules, request) =>
+  tokenService("redirected for ever", (_byRules, request) =>
     ServedResponse.make(307, { location: `${request.path}?${request.query.toString()}` })
   ),
-  answering("gzip-encoded", (byRules) =>
+  tokenService("gzip-encoded", (byRules) =>
     byRules.status === 200
       ? bytes(
           200,
@@ -168,27 +168,27 @@ export const tokens: ReadonlyArray<Scenario> = [
         )
       : byRules
   ),
-  answering("201", (byRules) => (byRules.status === 200 ? { ...byRules, status: 201 } : byRules)),
-  answering("as text/plain", (byRules) => ({
+  tokenService("201", (byRules) => (byRules.status === 200 ? { ...byRules, status: 201 } : byRules)),
+  tokenService("as text/plain", (byRules) => ({
     ...byRules,
     headers: { ...byRules.headers, "content-type": "text/plain" }
   })),
-  answering("with a field that is of another type", (byRules) =>
+  tokenService("with a field that is of another type", (byRules) =>
     byRules.status === 200
       ? ServedResponse.json(200, { ...(JSON.parse(textOf(byRules)) as object), expires_in: "300" })
       : byRules
   ),
-  answering("with expires_in a fraction", (byRules) =>
+  tokenService("with expires_in a fraction", (byRules) =>
     byRules.status === 200
       ? ServedResponse.json(200, { ...(JSON.parse(textOf(byRules)) as object), expires_in: 300.5 })
       : byRules
   ),
-  answering("with fields that nobody knows", (byRules) =>
+  tokenService("with fields that nobody knows", (byRules) =>
     byRules.status === 200
       ? ServedResponse.json(200, { ...(JSON.parse(textOf(byRules)) as object), issued_at: 7, scope: null })
       : byRules
   ),
-  answering("in an answer of 100 KiB", (byRules) =>
+  tokenService("in an answer of 100 KiB", (byRules) =>
     byRules.status === 200
       ? ServedResponse.json(200, {
           ...(JSON.parse(textOf(byRules)) as object),
@@ -196,16 +196,16 @@ export const tokens: ReadonlyArray<Scenario> = [
         })
       : byRules
   ),
-  answering("an empty one", (byRules) =>
+  tokenService("an empty one", (byRules) =>
     byRules.status === 200 ? ServedResponse.json(200, { token: "" }) : byRules
   ),
-  answering("no JSON", () => ServedResponse.jsonText(200, "<html>")),
-  answering("503 once", (byRules, _request, _registry, turn) =>
+  tokenService("no JSON", () => ServedResponse.jsonText(200, "<html>")),
+  tokenService("503 once", (byRules, _request, _registry, turn) =>
     turn === 1 ? ServedResponse.error(503) : byRules
   ),
-  answering("429 once", (byRules, _request, _registry, turn) =>
+  tokenService("429 once", (byRules, _request, _registry, turn) =>
     turn === 1 ? ServedResponse.error(429) : byRules
   ),
-  answering("500 always", () => ServedResponse.error(500)),
-  answering("404 always", () => ServedResponse.error(404))
+  tokenService("500 always", () => ServedResponse.error(500)),
+  tokenService("404 always", () => ServedResponse.error(404))
 ]
