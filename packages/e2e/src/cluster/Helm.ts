@@ -26,7 +26,10 @@ const install = [
   "--timeout=2m"
 ]
 
-/** Makes functions that run helm, and `shellVariables`: the environment variables of a shell that finds `helm` and `kubectl`. */
+/**
+ * Makes functions that run helm, and `shellVariables`: the environment variables of a shell that finds `helm` and
+ * `kubectl`.
+ */
 export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

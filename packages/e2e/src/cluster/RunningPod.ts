@@ -137,7 +137,9 @@ const startContainer = Effect.fnUntraced(function* (
   return daemon
 })
 
-/** Deletes a pod from the API server at once, with a grace period of 0: the pod's processes have ended. Ignores errors. */
+/**
+ * Deletes a pod from the API server at once, with a grace period of 0: the pod's processes have ended. Ignores errors.
+ */
 export const forceDelete = (admin: KubeAdmin, pod: Pod.Pod) =>
   Effect.ignore(
     admin.send("DELETE", Pod.path(pod), {

@@ -21,8 +21,8 @@ interface Place {
 const environment = process.env
 
 /**
- * Sets the environment variable {@link placeVariable} of this process to the value in `variables`. If there is no value, this
- * process collects no output.
+ * Sets the environment variable {@link placeVariable} of this process to the value in `variables`. If there is no
+ * value, this process collects no output.
  */
 export const setPlace = (variables: Readonly<Record<string, string>>): void => {
   environment[placeVariable] = variables[placeVariable] ?? ""
