@@ -2,8 +2,8 @@ import type { X509Certificate } from "node:crypto"
 import { Result } from "effect"
 import type { CertificateRefusal } from "./AccessError.ts"
 import type { CertificateResult } from "./ClientCertificate.ts"
-import * as AnyUsage from "@registry-packages-proxy/tls/AnyUsage"
-import { certificatesOf } from "@registry-packages-proxy/tls/KeyPair"
+import * as AnyExtendedKeyUsage from "@registry-packages-proxy/tls/AnyExtendedKeyUsage"
+import { parseCertificates } from "@registry-packages-proxy/tls/KeyPair"
 import { authenticatedGroup, User } from "./User.ts"
 
 /** The client certificate of a connection, and the result of its check. */
@@ -16,14 +16,14 @@ export interface PeerCertificate {
 }
 
 /** Returns the authorities whose client certificates are accepted. */
-export type GetAuthorities = AnyUsage.GetAuthorities
+export type GetAuthorities = AnyExtendedKeyUsage.GetAuthorities
 
 /**
  * Makes a function that returns the authorities of a PEM text. The function parses the text when it is first called.
  */
 export const authoritiesOf = (pem: string): GetAuthorities => {
   let parsed: ReadonlyArray<X509Certificate> | undefined
-  return () => (parsed ??= certificatesOf(pem))
+  return () => (parsed ??= parseCertificates(pem))
 }
 
 const list = (value: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
@@ -81,7 +81,8 @@ export const examine = (
     const subject = certificate.subject as string | undefined
     const isGood =
       verificationError === undefined ||
-      (verificationError === "INVALID_PURPOSE" && AnyUsage.isValidClient(certificate, anchors, now))
+      (verificationError === "INVALID_PURPOSE" &&
+        AnyExtendedKeyUsage.isValidClient(certificate, anchors, now))
     return {
       subject: (subject ?? "").replaceAll("\n", ", "),
       result: isGood ? read(certificate) : Result.fail(refusals[verificationError] ?? "unverifiable"),

@@ -1,4 +1,4 @@
-import { labelled, ofEach } from "@registry-packages-proxy/metrics/Labelled"
+import { labelled, forEachValue } from "@registry-packages-proxy/metrics/Labelled"
 import { Effect, Metric } from "effect"
 import { cacheResults } from "./CacheResult.ts"
 
@@ -21,7 +21,7 @@ const results = Metric.counter(`${prefix}_cache_results_total`, {
 const resultsBy = labelled(results, { result: cacheResults })
 
 /** Counts opened packages, by result. */
-export const opened = ofEach(cacheResults, (result) => resultsBy({ result }))
+export const opened = forEachValue(cacheResults, (result) => resultsBy({ result }))
 
 const evictions = Metric.counter(`${prefix}_cache_evictions_total`, {
   description: "Packages evicted, by reason: cap, full_disk (the volume is full below the cap)",

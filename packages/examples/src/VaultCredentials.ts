@@ -39,7 +39,7 @@ const registry = TestRegistry.layer({
 })
 
 const proxy = Program.layerServer(settings).pipe(
-  Layer.provide([credentials, DigestCache.layerDisabled, Program.layerRegistry({ variables: {} })]),
+  Layer.provide([credentials, DigestCache.layerDisabled, Program.layerRegistry({ env: {} })]),
   Layer.provideMerge(registry),
   Layer.provide([NodeServices.layer, Logging.layer(settings)])
 )

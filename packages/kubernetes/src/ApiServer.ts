@@ -1,3 +1,4 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import { Context, type Effect, Layer, type Scope } from "effect"
 import type { ApiRequest, ApiResponse } from "./ApiRequest.ts"
 import type { ClusterLocation } from "./ClusterLocation.ts"
@@ -18,12 +19,12 @@ export class ApiServer extends Context.Service<
 >()("@registry-packages-proxy/kubernetes/ApiServer") {
   /**
    * Sends requests with node-net over HTTPS, or over HTTP if the kubeconfig's server has an `http:` URL. Reads no file
-   * and opens no connection before the first request. Reads files again after they change and after an error.
-   * `variables` are the environment variables: HTTP_PROXY, HTTPS_PROXY and NO_PROXY apply unless the kubeconfig has a
+   * and opens no connection before the first request. Reads files again after they change and after an error. `env` has
+   * the environment variables of the process: HTTP_PROXY, HTTPS_PROXY and NO_PROXY apply unless the kubeconfig has a
    * `proxy-url`.
    */
   static readonly layerNode = (
     location: ClusterLocation,
-    variables: Readonly<Record<string, string | undefined>> = {}
-  ): Layer.Layer<ApiServer> => Layer.effect(ApiServer, NodeApiServer.make(location, variables))
+    env: EnvironmentVariables = {}
+  ): Layer.Layer<ApiServer> => Layer.effect(ApiServer, NodeApiServer.make(location, env))
 }

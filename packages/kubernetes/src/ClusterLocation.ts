@@ -1,3 +1,4 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import { Option } from "effect"
 
 /** The directory of a pod's service account token and cluster CA. */
@@ -24,10 +25,10 @@ export const kubeconfig = (path: string): ClusterLocation => ({ _tag: "Kubeconfi
  * or empty.
  */
 export const inCluster = (
-  variables: Readonly<Record<string, string | undefined>>,
+  env: EnvironmentVariables,
   directory: string = serviceAccount
 ): Option.Option<InCluster> => {
-  const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "" } = variables
+  const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "" } = env
   return host === "" || port === ""
     ? Option.none()
     : Option.some({ _tag: "InCluster", host, port, directory })

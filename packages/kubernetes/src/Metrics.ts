@@ -1,4 +1,4 @@
-import { labelled, ofEach, unlisted } from "@registry-packages-proxy/metrics/Labelled"
+import { labelled, forEachValue, anyValue } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
@@ -28,7 +28,7 @@ const undecodable = Metric.counter(`${prefix}_watch_undecodable_objects_total`, 
   incremental: true
 })
 
-const resource = unlisted
+const resource = anyValue
 const restartReasons = ["ended", "gone", "failed"] as const
 const restartsOf = labelled(restarts, { resource, reason: restartReasons })
 const eventsOf = labelled(events, { resource })
@@ -38,7 +38,7 @@ const undecodableOf = labelled(undecodable, { resource })
 
 /** Returns the metrics of one resource's watch. `resource` is a label value, so it must come from a small fixed set. */
 export const watch = (resource: string) => ({
-  restarts: ofEach(restartReasons, (reason) => restartsOf({ resource, reason })),
+  restarts: forEachValue(restartReasons, (reason) => restartsOf({ resource, reason })),
   events: eventsOf({ resource }),
   lastEvent: lastEventOf({ resource }),
   malformed: malformedOf({ resource }),

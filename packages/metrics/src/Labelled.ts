@@ -1,32 +1,32 @@
 import { Metric } from "effect"
 
 /** The labels of a metric, each with its possible values. The values must be few and fixed. */
-export type Labels = Readonly<Record<string, ReadonlyArray<string>>>
+export type LabelValues = Readonly<Record<string, ReadonlyArray<string>>>
 
 /** One series of a metric: a value for each label. */
-export type Series<L extends Labels> = { readonly [Label in keyof L]: L[Label][number] }
+export type Series<L extends LabelValues> = { readonly [Label in keyof L]: L[Label][number] }
 
 /**
  * Use this as the values of a label if the values are known only at run time. Any text is accepted, but there must be
  * few different values.
  */
-export const unlisted: ReadonlyArray<string> = []
+export const anyValue: ReadonlyArray<string> = []
 
 type Kind = Metric.Counter<number> | Metric.Gauge<number> | Metric.Histogram<number>
 
 interface Labelled {
-  <const L extends Labels>(
+  <const L extends LabelValues>(
     metric: Metric.Histogram<number>,
     labels: L,
     boundaries: ReadonlyArray<number>
   ): (series: Series<L>) => Metric.Histogram<number>
-  <const L extends Labels, M extends Metric.Counter<number> | Metric.Gauge<number>>(
+  <const L extends LabelValues, M extends Metric.Counter<number> | Metric.Gauge<number>>(
     metric: M,
     labels: L
   ): (series: Series<L>) => M
 }
 
-const make = (metric: Kind, attributes: Series<Labels>, boundaries: ReadonlyArray<number>): Kind => {
+const make = (metric: Kind, attributes: Series<LabelValues>, boundaries: ReadonlyArray<number>): Kind => {
   const { description = "", id } = metric
   switch (metric.type) {
     case "Counter":
@@ -47,9 +47,9 @@ const make = (metric: Kind, attributes: Series<Labels>, boundaries: ReadonlyArra
  */
 export const labelled: Labelled = (
   metric: Kind,
-  labels: Labels,
+  labels: LabelValues,
   boundaries?: ReadonlyArray<number>
-): ((series: Series<Labels>) => never) => {
+): ((series: Series<LabelValues>) => never) => {
   const names = Object.keys(labels)
   const made = new Map<string, Kind>()
   return (series) => {
@@ -62,7 +62,7 @@ export const labelled: Labelled = (
 }
 
 /** Calls `make` with each value. Returns a record from each value to its result. */
-export const ofEach = <const Value extends string, A>(
+export const forEachValue = <const Value extends string, A>(
   values: ReadonlyArray<Value>,
   make: (value: Value) => A
 ): Readonly<Record<Value, A>> =>

@@ -1,2 +1,2 @@
 /** The series of Effect metrics by their labels. Each series is made once. */
-export { labelled, type Labels, ofEach, type Series, unlisted } from "./Labelled.ts"
+export { labelled, type LabelValues, forEachValue, type Series, anyValue } from "./Labelled.ts"

@@ -1,4 +1,4 @@
-import { labelled, ofEach, unlisted } from "@registry-packages-proxy/metrics/Labelled"
+import { labelled, forEachValue, anyValue } from "@registry-packages-proxy/metrics/Labelled"
 import { Context, Metric } from "effect"
 import { assert, describe, it } from "vitest"
 
@@ -8,7 +8,7 @@ describe("labelled", () => {
   const total = Metric.counter("labelled_total", { description: "Things", incremental: true })
 
   it("returns the same series for the same labels in any order", () => {
-    const of = labelled(total, { result: ["a", "b"], code: unlisted })
+    const of = labelled(total, { result: ["a", "b"], code: anyValue })
     assert.strictEqual(of({ result: "a", code: "1" }), of({ code: "1", result: "a" }))
     assert.notStrictEqual(of({ result: "a", code: "1" }), of({ result: "b", code: "1" }))
   })
@@ -33,10 +33,10 @@ describe("labelled", () => {
   })
 })
 
-describe("ofEach", () => {
+describe("forEachValue", () => {
   it("has a key for each value", () => {
     assert.deepStrictEqual(
-      ofEach(["a", "b"], (value) => value.toUpperCase()),
+      forEachValue(["a", "b"], (value) => value.toUpperCase()),
       { a: "A", b: "B" }
     )
   })

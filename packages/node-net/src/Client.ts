@@ -1,12 +1,12 @@
 import { type Duration, Effect, Redacted, Result, type Scope } from "effect"
 import type { Socket } from "node:net"
 import type { ConnectionFailure } from "./ConnectionFailure.ts"
-import type { Connector, Route, TlsSettings } from "./connect/Connector.ts"
-import { proxyRequiresCredentials } from "./connect/Tunnel.ts"
+import type { Connector, ConnectionRoute, TlsSettings } from "./connect/Connector.ts"
+import { proxyAuthenticationRequired } from "./connect/Tunnel.ts"
 import type { Destination } from "./proxy/NoProxy.ts"
 import type { Proxy } from "./proxy/Proxy.ts"
 import type { ProxySettings } from "./proxy/ProxySettings.ts"
-import type { HttpResponse, WireRequest } from "./http/HttpConnection.ts"
+import type { HttpResponse, HttpRequest } from "./http/HttpConnection.ts"
 import * as HttpPool from "./http/HttpPool.ts"
 
 export interface ClientOptions {
@@ -14,7 +14,7 @@ export interface ClientOptions {
   /** Undefined for plain HTTP. */
   readonly tls: TlsSettings | undefined
   readonly proxies: ProxySettings
-  readonly proxySecureContext: Route["proxySecureContext"]
+  readonly proxySecureContext: ConnectionRoute["proxySecureContext"]
   /** The maximum time to connect, including the proxy and the TLS handshake. */
   readonly connectTimeout: Duration.Input
   /** The time after which an idle connection is closed. */
@@ -33,7 +33,7 @@ export interface Client {
 }
 
 /** Adds Proxy-Authorization, and converts the target to absolute form. Source: RFC 9112, section 3.2.2. */
-const forProxy = (request: WireRequest, { authorization }: Proxy): WireRequest => ({
+const forProxy = (request: HttpRequest, { authorization }: Proxy): HttpRequest => ({
   ...request,
   target: `http://${request.headers["host"]}${request.target}`,
   headers: {
@@ -68,7 +68,7 @@ export const make = (
         // Only a proxy answers with status 407.
         if (answer.status !== 407) return Effect.succeed(answer)
         answer.body.cancel()
-        return Effect.fail(proxyRequiresCredentials(proxy))
+        return Effect.fail(proxyAuthenticationRequired(proxy))
       })
   }))
 }

@@ -2,9 +2,9 @@ import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionF
 import * as Connector from "@registry-packages-proxy/node-net/connect/Connector"
 import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
 import * as Client from "@registry-packages-proxy/node-net/Client"
-import type { HttpResponse, WireRequest } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import type { HttpResponse, HttpRequest } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
-import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
+import * as SecureContexts from "../src/tls/SecureContexts.ts"
 import { Effect } from "effect"
 
 /** The outcome of a request: a response, whose body may be broken, or a failure. */
@@ -35,13 +35,13 @@ export const clientOf = Effect.fnUntraced(function* (
   server: { readonly hostname: string; readonly port: number },
   options: Partial<Client.ClientOptions> & { readonly lookup?: Dialer.Lookup } = {}
 ) {
-  const anchors = TrustAnchors.make({})
+  const secureContexts = SecureContexts.make({})
   const connector = Connector.make(yield* Dialer.make(options.lookup), 64 * 1024)
   return yield* Client.make(connector, {
     server,
     tls: undefined,
     proxies: ProxySettings.none,
-    proxySecureContext: () => anchors.contextWithSystem([]),
+    proxySecureContext: () => secureContexts.withSystem([]),
     connectTimeout: "5 seconds",
     idleTimeout: "1 minute",
     maxConnections: 4,
@@ -53,7 +53,7 @@ export const clientOf = Effect.fnUntraced(function* (
 export const neverAborted: AbortSignal = new AbortController().signal
 
 /** Sends a request and reads the response. */
-export const ask = (client: Client.Client, request: Partial<WireRequest> = {}): Effect.Effect<Outcome> =>
+export const ask = (client: Client.Client, request: Partial<HttpRequest> = {}): Effect.Effect<Outcome> =>
   client
     .send(
       { method: "GET", target: "/", headers: { host: "server.test" }, ...request },

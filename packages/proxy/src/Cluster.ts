@@ -1,3 +1,4 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import { ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
@@ -17,15 +18,13 @@ export interface Cluster {
   readonly layer: Layer.Layer<KubernetesApi>
 }
 
-type Variables = Readonly<Record<string, string | undefined>>
-
 /**
- * Makes a cluster whose API server is reached over the network. The proxy settings in `variables`, such as HTTPS_PROXY,
+ * Makes a cluster whose API server is reached over the network. The proxy settings in `env`, such as HTTPS_PROXY,
  * apply.
  */
-export const make = (location: ClusterLocation.ClusterLocation, variables: Variables): Cluster => ({
+export const make = (location: ClusterLocation.ClusterLocation, env: EnvironmentVariables): Cluster => ({
   location,
-  layer: KubernetesApi.layer.pipe(Layer.provide(ApiServer.layerNode(location, variables)))
+  layer: KubernetesApi.layer.pipe(Layer.provide(ApiServer.layerNode(location, env)))
 })
 
 const alternatives = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
@@ -62,17 +61,17 @@ const contradiction = (
  */
 export const choose = Effect.fnUntraced(function* (
   settings: Settings,
-  variables: Variables
+  env: EnvironmentVariables
 ): Effect.fn.Return<Option.Option<Cluster>, UsageError, FileSystem.FileSystem> {
   if (Option.isSome(settings.kubeconfig)) {
-    return Option.some(make(ClusterLocation.kubeconfig(settings.kubeconfig.value), variables))
+    return Option.some(make(ClusterLocation.kubeconfig(settings.kubeconfig.value), env))
   }
-  const inCluster = ClusterLocation.inCluster(variables)
+  const inCluster = ClusterLocation.inCluster(env)
   if (Option.isSome(inCluster)) {
     const fs = yield* FileSystem.FileSystem
     const hasToken = Effect.orElseSucceed(fs.exists(ClusterLocation.tokenFile(inCluster.value)), () => false)
     if (settings.credentialsFiles.length === 0 || (yield* hasToken))
-      return Option.some(make(inCluster.value, variables))
+      return Option.some(make(inCluster.value, env))
   }
   const message = contradiction(settings, inCluster)
   return Option.isSome(message) ? yield* new UsageError({ message: message.value }) : Option.none()

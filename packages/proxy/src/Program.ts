@@ -1,7 +1,8 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import { Reviews } from "@registry-packages-proxy/access-control/Reviews"
-import { type Sources, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
+import { type MaterialSources, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
@@ -26,13 +27,13 @@ const { hostname } = process.getBuiltinModule("node:os")
 /** The platform services that access files. */
 export type FileServices = FileSystem.FileSystem | Path.Path
 
-/** The program's environment, in addition to its settings. */
-export interface Environment {
+/** The inputs of the program in addition to its settings. */
+export interface ProgramOptions {
   /**
    * Environment variables. The program uses HTTP_PROXY, HTTPS_PROXY and NO_PROXY (in upper or lower case),
    * REQUEST_METHOD, SSL_CERT_FILE, SSL_CERT_DIR, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT.
    */
-  readonly variables: Readonly<Record<string, string | undefined>>
+  readonly env: EnvironmentVariables
 }
 
 /** The cache on disk, or a cache that stores nothing if --disable-cache is set. */
@@ -57,8 +58,8 @@ export const layerCredentials = (
 }
 
 /** The client of registries, over the network. */
-export const layerRegistry = ({ variables }: Environment): Layer.Layer<RegistryClient> =>
-  RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer({ environment: variables })))
+export const layerRegistry = ({ env }: ProgramOptions): Layer.Layer<RegistryClient> =>
+  RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer({ env })))
 
 /** Rejects every caller: for a program without a secure port. */
 export const layerNoAccess: Layer.Layer<Authenticator | Authorizer> = Layer.mergeAll(
@@ -82,7 +83,7 @@ export const layerAccess = (
 const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || /^[0:]+$/.test(host)
 
 /** The sources of the serving certificate and the client authorities for the secure port at this address. */
-const tlsSources = (settings: Settings, { host }: ListenAddress): Sources => ({
+const tlsSources = (settings: Settings, { host }: ListenAddress): MaterialSources => ({
   serving: Option.match(Option.all([settings.tlsCertFile, settings.tlsPrivateKeyFile]), {
     onNone: () => ({
       _tag: "SelfSigned",
@@ -158,17 +159,17 @@ export const layerServer = <E = never, R = never>(
 export const layerWithCluster = (
   cluster: Option.Option<Cluster.Cluster>,
   settings: Settings,
-  environment: Environment
+  options: ProgramOptions
 ) =>
   layerServer(settings, layerAccess(cluster)).pipe(
-    Layer.provide([layerCache(settings), layerCredentials(settings, cluster), layerRegistry(environment)]),
+    Layer.provide([layerCache(settings), layerCredentials(settings, cluster), layerRegistry(options)]),
     Layer.merge(Layer.effectDiscard(IgnoredFlags.warn(settings)))
   )
 
 /** The whole program. `Cluster.choose` selects its API server. */
-export const layer = (settings: Settings, environment: Environment) =>
+export const layer = (settings: Settings, options: ProgramOptions) =>
   Layer.unwrap(
-    Effect.map(Cluster.choose(settings, environment.variables), (cluster) =>
-      layerWithCluster(cluster, settings, environment)
+    Effect.map(Cluster.choose(settings, options.env), (cluster) =>
+      layerWithCluster(cluster, settings, options)
     )
   )

@@ -13,10 +13,10 @@ import * as Telemetry from "./Telemetry.ts"
 import * as TelemetrySettings from "./telemetry/TelemetrySettings.ts"
 
 Effect.gen(function* () {
-  const { args, variables } = yield* ProcessEnvironment
-  const settings = yield* CommandLine.parse(args, variables)
-  const telemetry = yield* Effect.fromResult(TelemetrySettings.parse(variables))
-  return yield* Program.layer(settings, { variables }).pipe(
+  const { args, env } = yield* ProcessEnvironment
+  const settings = yield* CommandLine.parse(args, env)
+  const telemetry = yield* Effect.fromResult(TelemetrySettings.parse(env))
+  return yield* Program.layer(settings, { env }).pipe(
     Layer.merge([NodeWarnings.layer, NodeOptions.layer, CodeCache.layer]),
     Layer.provide(Telemetry.layer(telemetry)),
     Layer.provide(Logging.layer(settings)),

@@ -80,11 +80,11 @@ const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World, clu
     cacheDirectory: FilePath.make(path.join(directory, "cache")),
     secureListenAddress: cluster === undefined ? Option.none() : loopback
   }
-  const environment = { variables: {} }
+  const options = { env: {} }
   const program =
     cluster === undefined
-      ? Program.layer(settings, environment)
-      : Program.layerWithCluster(Option.some(cluster), settings, environment)
+      ? Program.layer(settings, options)
+      : Program.layerWithCluster(Option.some(cluster), settings, options)
   const context = yield* Layer.build(program.pipe(Layer.provideMerge(Logger.layer([logger]))))
   const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
   const get = (digest: Digest, repository = "") =>

@@ -127,7 +127,7 @@ describe("flags that are accepted for compatibility", () => {
       {}
     )
     yield* Effect.scoped(
-      Layer.build(Program.layer(settings, { variables: {} }).pipe(Layer.provideMerge(Logger.layer([logger]))))
+      Layer.build(Program.layer(settings, { env: {} }).pipe(Layer.provideMerge(Logger.layer([logger]))))
     )
     return lines
   })

@@ -13,7 +13,7 @@ const maxHeldChars = 64 * 1024
 
 /** Wraps a process environment, so that no log line interrupts the walk-through. */
 export const make = (environment: ProcessEnvironment): LogGate => {
-  const { args, onExit, onWarning, stderr, stdout, variables } = environment
+  const { args, onExit, onWarning, stderr, stdout, env } = environment
   let isOpen = false
   let held = ""
   const hold = (text: string) => {
@@ -29,7 +29,7 @@ export const make = (environment: ProcessEnvironment): LogGate => {
     writeNow: (text) => (isOpen ? stdout.writeNow(text) : hold(text))
   }
   return {
-    environment: { args, onExit, onWarning, stderr, stdout: gated, variables },
+    environment: { args, onExit, onWarning, stderr, stdout: gated, env },
     open: (show) =>
       Effect.sync(() => {
         isOpen = true

@@ -55,15 +55,15 @@ export const run = Effect.gen(function* () {
     credentialsFile: path.join(directory, "credentials.yaml"),
     cacheDirectory: path.join(directory, "cache")
   }
-  const settings = yield* Startup.settings({ args, variables: environment.variables }, paths)
+  const settings = yield* Startup.settings({ args, env: environment.env }, paths)
   const registry = yield* SampleRegistry.make
   const credentialsText = SampleCredentials.render(registry)
   yield* fs.writeFileString(paths.credentialsFile, credentialsText, { mode: 0o600 })
 
   const traces = isTraced ? yield* TraceTrees.make : TraceTrees.none
   const gate = LogGate.make(environment)
-  const variables = Startup.withoutCluster(environment.variables)
-  const program = Program.layer(settings, { variables }).pipe(
+  const env = Startup.withoutCluster(environment.env)
+  const program = Program.layer(settings, { env }).pipe(
     Layer.provide(traces.layer),
     Layer.provide(Logging.layer(settings)),
     Layer.provide(Layer.succeed(ProcessEnvironment, gate.environment))

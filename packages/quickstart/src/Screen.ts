@@ -20,12 +20,9 @@ export class Screen extends Context.Service<
   }
 >()("@registry-packages-proxy/quickstart/Screen") {
   /** Prints to `output`, in colour if it is a terminal, TERM is not `dumb`, and NO_COLOR is empty (no-color.org). */
-  static readonly make = (
-    output: Output,
-    variables: Readonly<Record<string, string | undefined>>
-  ): Screen["Service"] => {
-    const animated = output.isTerminal && variables["TERM"] !== "dumb"
-    const coloured = animated && (variables["NO_COLOR"] ?? "") === ""
+  static readonly make = (output: Output, env: ProcessEnvironment["env"]): Screen["Service"] => {
+    const animated = output.isTerminal && env["TERM"] !== "dumb"
+    const coloured = animated && (env["NO_COLOR"] ?? "") === ""
     const clear = animated ? "\r\u001b[2K" : ""
     const write = (text: string) =>
       Effect.callback<void>((resume) => output.write(text, () => resume(Effect.void)))
@@ -39,6 +36,6 @@ export class Screen extends Context.Service<
 
   static readonly layer = Layer.effect(
     Screen,
-    Effect.map(ProcessEnvironment, ({ stdout, variables }) => Screen.make(stdout, variables))
+    Effect.map(ProcessEnvironment, ({ stdout, env }) => Screen.make(stdout, env))
   )
 }

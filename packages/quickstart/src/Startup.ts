@@ -19,13 +19,13 @@ const isGiven = (text: string | undefined): text is string => text !== undefined
  * `paths.cacheDirectory` is the default cache directory. Fails as `CommandLine.parse` does.
  */
 export const settings = Effect.fnUntraced(function* (
-  { args, variables }: Pick<ProcessEnvironment, "args" | "variables">,
+  { args, env }: Pick<ProcessEnvironment, "args" | "env">,
   paths: QuickstartPaths
 ) {
-  const cache = variables[`${prefix}CACHE_DIRECTORY`]
-  const files = variables[`${prefix}CREDENTIALS_FILE`]
+  const cache = env[`${prefix}CACHE_DIRECTORY`]
+  const files = env[`${prefix}CREDENTIALS_FILE`]
   const parsed = yield* CommandLine.parse(args, {
-    ...variables,
+    ...env,
     // The quickstart never uses an API server.
     [`${prefix}KUBECONFIG`]: undefined,
     [`${prefix}CACHE_DIRECTORY`]: isGiven(cache) ? cache : paths.cacheDirectory,
@@ -51,5 +51,5 @@ export const parseTraceFlag = (
 /** Returns the variables without KUBERNETES_SERVICE_HOST, by which the program finds an API server in a pod. */
 export const withoutCluster = ({
   KUBERNETES_SERVICE_HOST: _,
-  ...variables
-}: ProcessEnvironment["variables"]): ProcessEnvironment["variables"] => variables
+  ...env
+}: ProcessEnvironment["env"]): ProcessEnvironment["env"] => env

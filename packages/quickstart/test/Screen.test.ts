@@ -3,12 +3,9 @@ import { Effect } from "effect"
 import { Screen } from "../src/Screen.ts"
 import * as TestEnvironment from "./TestEnvironment.ts"
 
-const shown = Effect.fnUntraced(function* (
-  isTerminal: boolean,
-  variables: Readonly<Record<string, string>> = {}
-) {
-  const { environment, written } = TestEnvironment.make({ isTerminal, variables })
-  const screen = Screen.make(environment.stdout, environment.variables)
+const shown = Effect.fnUntraced(function* (isTerminal: boolean, env: Readonly<Record<string, string>> = {}) {
+  const { environment, written } = TestEnvironment.make({ isTerminal, env })
+  const screen = Screen.make(environment.stdout, environment.env)
   yield* screen.progressLine("half")
   yield* screen.line(screen.style("green", "done"))
   return written()

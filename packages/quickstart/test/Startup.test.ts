@@ -4,8 +4,8 @@ import * as Startup from "../src/Startup.ts"
 
 const paths = { credentialsFile: "/tmp/q/credentials.yaml", cacheDirectory: "/tmp/q/cache" }
 
-const settings = (args: ReadonlyArray<string>, variables: Readonly<Record<string, string>> = {}) =>
-  Effect.map(Startup.settings({ args, variables }, paths), ({ cacheDirectory, credentialsFiles }) => ({
+const settings = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  Effect.map(Startup.settings({ args, env }, paths), ({ cacheDirectory, credentialsFiles }) => ({
     cacheDirectory: String(cacheDirectory),
     credentialsFiles: credentialsFiles.map(String)
   }))
@@ -28,11 +28,11 @@ describe("Startup", () => {
       }
       const flags = ["--cache-directory=/mine", "--credentials-file=a.yaml", "--credentials-file", "b.yaml"]
       assert.deepStrictEqual(yield* settings(flags), expected)
-      const variables = {
+      const env = {
         REGISTRY_PACKAGES_PROXY_CACHE_DIRECTORY: "/mine",
         REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE: "a.yaml,b.yaml"
       }
-      assert.deepStrictEqual(yield* settings([], variables), expected)
+      assert.deepStrictEqual(yield* settings([], env), expected)
     })
   )
 
@@ -44,7 +44,7 @@ describe("Startup", () => {
   )
 
   it("withoutCluster - removes the variable by which a pod finds its API server", () => {
-    const variables = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
-    assert.deepStrictEqual(Startup.withoutCluster(variables), { KUBERNETES_SERVICE_PORT: "443" })
+    const env = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
+    assert.deepStrictEqual(Startup.withoutCluster(env), { KUBERNETES_SERVICE_PORT: "443" })
   })
 })

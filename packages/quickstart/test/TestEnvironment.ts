@@ -3,7 +3,7 @@ import type { ProcessEnvironment, Output } from "@registry-packages-proxy/proxy/
 /** Makes a process environment that records its output. Each write calls `onText` with all text written so far. */
 export const make = (options: {
   readonly args?: ReadonlyArray<string>
-  readonly variables?: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string>>
   readonly isTerminal?: boolean
   readonly onText?: (text: string) => void
 }): { readonly environment: ProcessEnvironment; readonly written: () => string } => {
@@ -23,7 +23,7 @@ export const make = (options: {
   return {
     environment: {
       args: options.args ?? [],
-      variables: options.variables ?? {},
+      env: options.env ?? {},
       stdout: output,
       stderr: output,
       onExit: () => () => {},

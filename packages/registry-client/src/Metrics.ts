@@ -1,4 +1,4 @@
-import { labelled, unlisted } from "@registry-packages-proxy/metrics/Labelled"
+import { labelled, anyValue } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
 import type { RegistryError } from "./RegistryError.ts"
 
@@ -45,8 +45,8 @@ export type RetryKind = (typeof retryKinds)[number]
 const codeLabel = (status: number | "error"): string =>
   status === "error" ? "error" : status >= 100 && status <= 599 ? String(status) : "other"
 
-const requestsBy = labelled(requestsTotal, { operation: operations, code: unlisted })
-const errorsBy = labelled(errorsTotal, { reason: unlisted })
+const requestsBy = labelled(requestsTotal, { operation: operations, code: anyValue })
+const errorsBy = labelled(errorsTotal, { reason: anyValue })
 const retriesBy = labelled(retriesTotal, { kind: retryKinds })
 const secondsBy = labelled(requestSeconds, { operation: operations }, boundaries)
 

@@ -1,9 +1,10 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import * as Connector from "@registry-packages-proxy/node-net/connect/Connector"
 import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
 import * as Client from "@registry-packages-proxy/node-net/Client"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
-import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
+import * as SecureContexts from "@registry-packages-proxy/node-net/tls/SecureContexts"
 import { type Duration, Effect, Equal, Hash, Layer, RcMap, Result, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"
@@ -17,7 +18,7 @@ export interface NodeUpstreamOptions {
    * Environment variables: HTTP_PROXY, HTTPS_PROXY and NO_PROXY in upper or lower case, SSL_CERT_FILE and
    * SSL_CERT_DIR. Default: none.
    */
-  readonly environment?: Readonly<Record<string, string | undefined>>
+  readonly env?: EnvironmentVariables
   /** The maximum time to connect, including the proxy and the TLS handshake. Default: 5 seconds. */
   readonly connectTimeout?: Duration.Input
   /** The time after which idle connections and their pools are closed. Default: 1 minute. */
@@ -68,24 +69,19 @@ const destinationOf = ({ host, scheme }: UpstreamTarget) => {
  * start.
  */
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
-  const {
-    connectTimeout = "5 seconds",
-    environment = {},
-    idleTimeout = "1 minute",
-    maxConnections = 256
-  } = options
+  const { connectTimeout = "5 seconds", env = {}, idleTimeout = "1 minute", maxConnections = 256 } = options
   return Layer.effect(
     Upstream,
     Effect.gen(function* () {
-      const anchors = TrustAnchors.make(environment)
+      const secureContexts = SecureContexts.make(env)
       const connector = Connector.make(yield* Dialer.make(), readBufferSize)
       const proxies = Result.mapError(
-        ProxySettings.fromEnvironment(environment),
+        ProxySettings.fromEnvironment(env),
         ({ reason, setting }) =>
           new ConnectionFailed({ kind: "proxy", detail: `${setting} cannot be used: ${reason}` })
       )
       const contextFor = (ca: string): Effect.Effect<SecureContext, ConnectionFailed> => {
-        const { certificates } = PemCertificates.read(ca)
+        const { certificates } = PemCertificates.parse(ca)
         return certificates.length === 0
           ? Effect.fail(
               new ConnectionFailed({
@@ -93,11 +89,11 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
                 detail: "the CA configured for this registry holds no PEM certificate"
               })
             )
-          : Effect.sync(() => anchors.contextWithSystem(certificates))
+          : Effect.sync(() => secureContexts.withSystem(certificates))
       }
       // Pools with the same CA share a TLS context, since a context takes 1.5 MB.
       const contexts = yield* RcMap.make({ lookup: contextFor, idleTimeToLive: idleTimeout })
-      const systemContext = Effect.sync(() => anchors.contextWithSystem([]))
+      const systemContext = Effect.sync(() => secureContexts.withSystem([]))
       const pools = yield* RcMap.make({
         idleTimeToLive: idleTimeout,
         lookup: Effect.fnUntraced(function* ({
@@ -108,7 +104,7 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
             server: destinationOf(target),
             tls: target.scheme === "http" ? undefined : { context: yield* context },
             proxies: yield* Effect.fromResult(proxies),
-            proxySecureContext: () => anchors.contextWithSystem([]),
+            proxySecureContext: () => secureContexts.withSystem([]),
             connectTimeout,
             idleTimeout,
             maxConnections,

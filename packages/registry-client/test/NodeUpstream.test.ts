@@ -243,12 +243,12 @@ describe("pulls over real connections", () => {
       const { registry, digest } = yield* setUp()
       const port = registry.host.slice(registry.host.indexOf(":") + 1)
       // The registry is also the proxy. A request for an absolute URL in its log shows that the proxy was used.
-      const environment = { HTTP_PROXY: `http://127.0.0.1:${port}` }
+      const env = { HTTP_PROXY: `http://127.0.0.1:${port}` }
       const source = registry.source("", { host: RegistryHost.make("registry.invalid") })
-      yield* Effect.result(Effect.provide(pull(source, digest), live({ environment })))
+      yield* Effect.result(Effect.provide(pull(source, digest), live({ env })))
       const [asked] = yield* registry.requests
       assert.include(asked?.path, "http://registry.invalid")
-      const direct = live({ environment: { HTTP_PROXY: "http://127.0.0.1:1" } })
+      const direct = live({ env: { HTTP_PROXY: "http://127.0.0.1:1" } })
       assert.deepStrictEqual(yield* Effect.provide(pull(registry.source(), digest), direct), bytes)
     })
   )

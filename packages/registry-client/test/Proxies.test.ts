@@ -59,7 +59,7 @@ const pull = Effect.fnUntraced(function* ({ blob, proxy: proxyOptions, secure, v
   const tls = yield* (yield* Certificates.makeAuthority).issue({ names: hosts })
   const server = yield* RawServer.make(respondToAll(scheme, blob), secure ? { tls } : {})
   const proxy = yield* ForwardProxy.make({ ...proxyOptions, target: server.host })
-  const upstream = NodeUpstream.layer({ environment: variables(proxy.host) })
+  const upstream = NodeUpstream.layer({ env: variables(proxy.host) })
   const source = FakeUpstream.source({
     scheme,
     host: FakeUpstream.host(registryHost),

@@ -14,7 +14,7 @@ export interface KeyPair {
 const blocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /** Parses all certificates in a PEM text. Returns an empty array if one of them cannot be parsed. */
-export const certificatesOf = (text: string): ReadonlyArray<InstanceType<typeof X509Certificate>> => {
+export const parseCertificates = (text: string): ReadonlyArray<InstanceType<typeof X509Certificate>> => {
   try {
     return (text.match(blocks) ?? []).map((block) => new X509Certificate(block))
   } catch {
@@ -35,7 +35,7 @@ const attempt = <A>(run: () => A): A | undefined => {
  * certificate. Fails with the reason, which contains no part of the key.
  */
 export const parse = (certificates: string, privateKey: string): Result.Result<KeyPair, string> => {
-  const [own] = certificatesOf(certificates)
+  const [own] = parseCertificates(certificates)
   if (own === undefined) return Result.fail("the certificate file holds no valid PEM certificate")
   const key = attempt(() => createPrivateKey(privateKey))
   if (key === undefined) {
@@ -52,5 +52,5 @@ export const parse = (certificates: string, privateKey: string): Result.Result<K
  * Returns the earliest expiry of the certificates in a PEM text, in milliseconds since the epoch. Infinity if the text
  * has no valid certificates.
  */
-export const expiryOf = (certificates: string): number =>
-  Math.min(...certificatesOf(certificates).map(({ validToDate }) => validToDate.getTime()))
+export const earliestExpiry = (certificates: string): number =>
+  Math.min(...parseCertificates(certificates).map(({ validToDate }) => validToDate.getTime()))

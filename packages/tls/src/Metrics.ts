@@ -5,7 +5,7 @@ const prefix = "registry_packages_proxy"
 
 /** The two kinds of certificates: the serving certificate, and the CAs of client certificates. */
 const certificates = ["serving", "client-ca"] as const
-export type Certificate = (typeof certificates)[number]
+export type CertificateLabel = (typeof certificates)[number]
 
 const tlsCertificateExpiry = Metric.gauge(`${prefix}_tls_certificate_expiry_timestamp_seconds`, {
   description:
@@ -21,10 +21,10 @@ const expiry = labelled(tlsCertificateExpiry, { certificate: certificates })
 const broken = labelled(tlsCertificateBroken, { certificate: certificates })
 
 /** Returns the gauge of the earliest expiry of the certificates in use, in seconds since the epoch. */
-export const certificateExpiry = (certificate: Certificate) => expiry({ certificate })
+export const certificateExpiry = (certificate: CertificateLabel) => expiry({ certificate })
 
 /** Returns the gauge that is 1 while the certificate's files are invalid, else 0. */
-export const certificateBroken = (certificate: Certificate) => broken({ certificate })
+export const certificateBroken = (certificate: CertificateLabel) => broken({ certificate })
 
 /** Counts failed TLS handshakes. */
 export const handshakeFailures = Metric.counter(`${prefix}_tls_handshake_failures_total`, {

@@ -29,7 +29,7 @@ const addressBytes = (address: string): Buffer => {
 }
 
 const extension = (id: string, isCritical: boolean, value: Uint8Array): Buffer =>
-  Der.sequence(Der.oid(id), ...(isCritical ? [Der.booleanTrue] : []), Der.octets(value))
+  Der.sequence(Der.oid(id), ...(isCritical ? [Der.booleanTrue] : []), Der.octetString(value))
 
 const alternativeName = (name: string): Buffer =>
   isIP(name) === 0 ? Der.implicit(2, Buffer.from(name, "latin1")) : Der.implicit(7, addressBytes(name))
@@ -48,7 +48,7 @@ const pem = (label: string, der: Uint8Array): string =>
 export const make = (names: ReadonlyArray<string>, now: number): KeyPair => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
   const name = Der.sequence(
-    Der.set(Der.sequence(Der.oid("2.5.4.3"), Der.text("registry-packages-proxy, self-signed")))
+    Der.set(Der.sequence(Der.oid("2.5.4.3"), Der.utf8String("registry-packages-proxy, self-signed")))
   )
   const serial = randomBytes(16)
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40
@@ -73,7 +73,7 @@ export const make = (names: ReadonlyArray<string>, now: number): KeyPair => {
       )
     )
   )
-  const certificate = Der.sequence(body, ecdsaWithSha256, Der.bits(sign("sha256", body, privateKey)))
+  const certificate = Der.sequence(body, ecdsaWithSha256, Der.bitString(sign("sha256", body, privateKey)))
   return {
     certificates: pem("CERTIFICATE", certificate),
     privateKey: Redacted.make(privateKey.export({ type: "pkcs8", format: "pem" }).toString())

@@ -18,14 +18,14 @@ import * as Metrics from "./Metrics.ts"
 import * as SelfSigned from "./SelfSigned.ts"
 
 /** The certificates and the private key that a TLS listener uses. */
-export interface Material {
+export interface ListenerMaterial {
   readonly serving: KeyPair.KeyPair
   /** The authorities of client certificates, as PEM. If none, the listener does not request client certificates. */
   readonly clientAuthorities: Option.Option<string>
 }
 
 /** The sources of the TLS material: files to read, or the host names of a self-signed certificate. */
-export interface Sources {
+export interface MaterialSources {
   readonly serving:
     | { readonly _tag: "Files"; readonly certificate: string; readonly privateKey: string }
     | { readonly _tag: "SelfSigned"; readonly names: ReadonlyArray<string> }
@@ -49,9 +49,9 @@ export class TlsMaterialError extends Schema.TaggedError<TlsMaterialError>()("Tl
 export class TlsMaterial extends Context.Service<
   TlsMaterial,
   {
-    readonly get: Effect.Effect<Material>
+    readonly get: Effect.Effect<ListenerMaterial>
     /** Emits the current material, then each new material. */
-    readonly changes: Stream.Stream<Material>
+    readonly changes: Stream.Stream<ListenerMaterial>
   }
 >()("@registry-packages-proxy/tls/TlsMaterial") {
   /**
@@ -60,7 +60,7 @@ export class TlsMaterial extends Context.Service<
    * keeps the previous material. Fails if the files are invalid at start.
    */
   static readonly layer = (
-    sources: Sources
+    sources: MaterialSources
   ): Layer.Layer<TlsMaterial, TlsMaterialError, FileSystem.FileSystem> =>
     Layer.effect(TlsMaterial, make(sources))
 }
@@ -79,17 +79,17 @@ const servingIn = (certificate: string, privateKey: string): Kind<KeyPair.KeyPai
   certificate: "serving",
   files: [certificate, privateKey],
   parse: (certificates = "", key = "") => KeyPair.parse(certificates, key),
-  expiryOf: ({ certificates }) => KeyPair.expiryOf(certificates)
+  expiryOf: ({ certificates }) => KeyPair.earliestExpiry(certificates)
 })
 
 const authoritiesIn = (file: string): Kind<string> => ({
   certificate: "client-ca",
   files: [file],
   parse: (text = "") =>
-    KeyPair.certificatesOf(text).length === 0
+    KeyPair.parseCertificates(text).length === 0
       ? Result.fail("the file holds no valid PEM certificates")
       : Result.succeed(text),
-  expiryOf: KeyPair.expiryOf
+  expiryOf: KeyPair.earliestExpiry
 })
 
 const reportExpiry = Effect.fnUntraced(function* <A>(kind: Kind<A>, material: A) {
@@ -103,14 +103,17 @@ const reportExpiry = Effect.fnUntraced(function* <A>(kind: Kind<A>, material: A)
   }
 })
 
-const readAtStart = Effect.fnUntraced(function* <A>(kind: Kind<A>, read: Effect.Effect<FileContent.Reading>) {
+const readAtStart = Effect.fnUntraced(function* <A>(
+  kind: Kind<A>,
+  read: Effect.Effect<FileContent.FileReading>
+) {
   const reading = yield* read
   const parsed = Result.flatMap(reading.texts, (texts) => kind.parse(...texts))
   if (Result.isFailure(parsed)) {
     return yield* new TlsMaterialError({ certificate: kind.certificate, detail: parsed.failure })
   }
   yield* reportExpiry(kind, parsed.success)
-  return { material: parsed.success, hash: reading.hash }
+  return { material: parsed.success, hash: reading.contentHash }
 })
 
 /**
@@ -119,7 +122,7 @@ const readAtStart = Effect.fnUntraced(function* <A>(kind: Kind<A>, read: Effect.
  */
 const follow = Effect.fnUntraced(function* <A>(
   kind: Kind<A>,
-  read: Effect.Effect<FileContent.Reading>,
+  read: Effect.Effect<FileContent.FileReading>,
   hash: string,
   use: (material: A) => Effect.Effect<void>
 ) {
@@ -128,10 +131,10 @@ const follow = Effect.fnUntraced(function* <A>(
   while (true) {
     yield* Effect.sleep(readInterval)
     const reading = yield* read
-    const isSettled = reading.hash === previous
-    previous = reading.hash
-    if (!isSettled || reading.hash === processed) continue
-    processed = reading.hash
+    const isSettled = reading.contentHash === previous
+    previous = reading.contentHash
+    if (!isSettled || reading.contentHash === processed) continue
+    processed = reading.contentHash
     const parsed = Result.flatMap(reading.texts, (texts) => kind.parse(...texts))
     if (Result.isSuccess(parsed)) {
       yield* use(parsed.success)
@@ -147,7 +150,7 @@ const follow = Effect.fnUntraced(function* <A>(
   }
 })
 
-const make = Effect.fnUntraced(function* (sources: Sources) {
+const make = Effect.fnUntraced(function* (sources: MaterialSources) {
   const fs = yield* FileSystem.FileSystem
   const reader = (files: ReadonlyArray<string>) => FileContent.read(fs, files)
 
@@ -162,7 +165,7 @@ const make = Effect.fnUntraced(function* (sources: Sources) {
     authoritiesKind === undefined
       ? undefined
       : yield* readAtStart(authoritiesKind, reader(authoritiesKind.files))
-  const ref = yield* SubscriptionRef.make<Material>({
+  const ref = yield* SubscriptionRef.make<ListenerMaterial>({
     serving:
       servingNow?.material ??
       SelfSigned.make(serving._tag === "SelfSigned" ? serving.names : [], yield* Clock.currentTimeMillis),
@@ -171,7 +174,7 @@ const make = Effect.fnUntraced(function* (sources: Sources) {
 
   if (servingKind === undefined) {
     const { certificates } = (yield* SubscriptionRef.get(ref)).serving
-    yield* Metric.update(Metrics.certificateExpiry("serving"), KeyPair.expiryOf(certificates) / 1000)
+    yield* Metric.update(Metrics.certificateExpiry("serving"), KeyPair.earliestExpiry(certificates) / 1000)
     yield* Effect.logInfo("serving with a new self-signed certificate")
   } else if (servingNow !== undefined) {
     yield* Effect.forkScoped(

@@ -5,7 +5,7 @@ import { Effect, FileSystem, Layer, Option, PlatformError, Redacted } from "effe
 import { PrometheusMetrics } from "effect/observability"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { X509Certificate } from "node:crypto"
-import { type Sources, TlsMaterial } from "../src/TlsMaterial.ts"
+import { type MaterialSources, TlsMaterial } from "../src/TlsMaterial.ts"
 
 /** Makes a file system with these files in memory, by path. */
 const fileSystem = (files: ReadonlyMap<string, string>): Layer.Layer<FileSystem.FileSystem> => {
@@ -26,7 +26,7 @@ const fileSystem = (files: ReadonlyMap<string, string>): Layer.Layer<FileSystem.
   })
 }
 
-const sources: Sources = {
+const sources: MaterialSources = {
   serving: { _tag: "Files", certificate: "/tls.crt", privateKey: "/tls.key" },
   clientAuthorities: Option.some("/ca.crt")
 }
@@ -49,7 +49,7 @@ const setUp = Effect.gen(function* () {
     files,
     put,
     log,
-    layer: (own: Sources = sources) =>
+    layer: (own: MaterialSources = sources) =>
       TlsMaterial.layer(own).pipe(Layer.provide(fileSystem(files)), Layer.provideMerge(log.layer))
   }
 })

@@ -43,9 +43,7 @@ export const pushPackages = Effect.gen(function* () {
 })
 
 /** Duration of `loadDuring` in seconds: the variable `CLUSTER_SECONDS`, or 30. */
-const seconds = Effect.map(ProcessEnvironment, ({ variables }) =>
-  Number(variables["CLUSTER_SECONDS"] ?? "30")
-)
+const seconds = Effect.map(ProcessEnvironment, ({ env }) => Number(env["CLUSTER_SECONDS"] ?? "30"))
 
 /** The results of `loadDuring`. */
 export interface LoadResult extends Fleet.FleetResult {

@@ -18,8 +18,8 @@ export interface CommandOptions {
 
 /** Makes a command that is killed when this process ends, even if this process crashes. */
 export const make = (command: string, args: ReadonlyArray<string>, options: CommandOptions = {}) =>
-  Effect.map(ProcessEnvironment, ({ variables }) => {
-    const given = options.inheritsEnvironment === true ? variables : { PATH: variables["PATH"] }
+  Effect.map(ProcessEnvironment, ({ env }) => {
+    const given = options.inheritsEnvironment === true ? env : { PATH: env["PATH"] }
     return ChildProcess.make("setpriv", ["--pdeathsig", "KILL", "--", command, ...args], {
       env: { ...given, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -112,8 +112,8 @@ const search = (directory: string): Effect.Effect<string, SecretFound> =>
  * searches all files of the directory for the registered secrets, and removes the directory if it finds none.
  */
 export const make = Effect.gen(function* () {
-  const { variables } = yield* ProcessEnvironment
-  const directory = mkdtempSync(join(variables["TMPDIR"] ?? tmpdir(), "registry-packages-proxy-evidence-"))
+  const { env } = yield* ProcessEnvironment
+  const directory = mkdtempSync(join(env["TMPDIR"] ?? tmpdir(), "registry-packages-proxy-evidence-"))
   const server = createServer((request, response) => {
     const file = join(directory, `otlp${(request.url ?? "").replaceAll(/\W/g, "-")}.bin`)
     const chunks: Array<Buffer> = []

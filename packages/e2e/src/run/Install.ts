@@ -67,9 +67,9 @@ export const ensureInstalled = Effect.fnUntraced(function* (
 export const makeInstaller = (options: { readonly mayInstall: boolean; readonly say: Installer["say"] }) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Effect.Services<ReturnType<typeof Command.run>>>()
-    const { variables } = yield* ProcessEnvironment
+    const { env } = yield* ProcessEnvironment
     const installer: Installer = {
-      mayInstall: options.mayInstall || variables["CI"] === "true",
+      mayInstall: options.mayInstall || env["CI"] === "true",
       isRoot: process.getuid?.() === 0,
       say: options.say,
       run: (command, args) =>

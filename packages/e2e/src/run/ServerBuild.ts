@@ -10,9 +10,9 @@ const sources = (name: string): string => fileURLToPath(new URL(`../../servers/$
 /** Directory of the programs that were built from Go modules. Each file name contains a hash of the sources. */
 const cacheDirectory = Effect.gen(function* () {
   const path = yield* Path.Path
-  const { variables } = yield* ProcessEnvironment
-  const cache = variables["XDG_CACHE_HOME"] ?? ""
-  const base = path.isAbsolute(cache) ? cache : path.join(variables["HOME"] ?? "/root", ".cache")
+  const { env } = yield* ProcessEnvironment
+  const cache = env["XDG_CACHE_HOME"] ?? ""
+  const base = path.isAbsolute(cache) ? cache : path.join(env["HOME"] ?? "/root", ".cache")
   return path.join(base, "registry-packages-proxy-e2e")
 })
 

@@ -31,13 +31,13 @@ const vitest = Effect.fnUntraced(function* (
 ) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const fs = yield* FileSystem.FileSystem
-  const { variables } = yield* ProcessEnvironment
+  const { env } = yield* ProcessEnvironment
   const temporary = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-tests-" })
   const program = [process.execPath, "node_modules/vitest/vitest.mjs", "run", "--configLoader", "native"]
   const handle = yield* spawner.spawn(
     ChildProcess.make("setpriv", ["--pdeathsig", "TERM", "--", ...program, ...args], {
       cwd: root,
-      env: { ...variables, ...added, TMPDIR: temporary },
+      env: { ...env, ...added, TMPDIR: temporary },
       stdin: "inherit",
       stdout: "inherit",
       stderr: "inherit",

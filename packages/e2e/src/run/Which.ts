@@ -5,8 +5,8 @@ import { Effect, FileSystem, Option, Path } from "effect"
 export const findInPath = Effect.fnUntraced(function* (name: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const { variables } = yield* ProcessEnvironment
-  const directories = (variables["PATH"] ?? "").split(":").filter((directory) => directory !== "")
+  const { env } = yield* ProcessEnvironment
+  const directories = (env["PATH"] ?? "").split(":").filter((directory) => directory !== "")
   for (const directory of directories) {
     const file = path.join(directory, name)
     if (yield* Effect.orElseSucceed(fs.exists(file), () => false)) return Option.some(file)

@@ -16,9 +16,9 @@ interface Machine {
 }
 
 const nothing = { isTerminal: false, write: () => {}, writeNow: () => {} }
-const environment = (variables: Readonly<Record<string, string>>): typeof ProcessEnvironment.Service => ({
+const environment = (env: Readonly<Record<string, string>>): typeof ProcessEnvironment.Service => ({
   args: [],
-  variables,
+  env,
   stdout: nothing,
   stderr: nothing,
   onExit: () => () => {},

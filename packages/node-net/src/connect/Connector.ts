@@ -7,7 +7,7 @@ import { net, tls } from "../NodeModules.ts"
 import type { Destination } from "../proxy/NoProxy.ts"
 import type { Proxy } from "../proxy/Proxy.ts"
 import type { Dialer } from "./Dialer.ts"
-import { blameProxy, openTunnel } from "./Tunnel.ts"
+import { asProxyFailure, openTunnel } from "./Tunnel.ts"
 
 /** The TLS settings of connections to a server. */
 export interface TlsSettings {
@@ -15,11 +15,11 @@ export interface TlsSettings {
   /** The name to expect in the server's certificate, and to send in SNI. Default: the hostname. */
   readonly serverName?: string | undefined
   /** False accepts any certificate. Default: true. */
-  readonly isVerified?: boolean
+  readonly verifyCertificate?: boolean
 }
 
 /** A server, and the proxy through which it is reached. */
-export interface Route {
+export interface ConnectionRoute {
   readonly server: Destination
   /** Undefined for plain HTTP. */
   readonly tls: TlsSettings | undefined
@@ -37,7 +37,7 @@ export interface Connector {
    * is interrupted.
    */
   readonly connect: (
-    route: Route,
+    route: ConnectionRoute,
     timeout: Duration.Input,
     onSocket: (socket: Socket) => void
   ) => Effect.Effect<HttpConnection, ConnectionFailure>
@@ -58,13 +58,13 @@ const hostPort = ({ hostname, port }: Destination): string =>
 
 /** Returns the TLS options for a hostname. As in Go, SNI contains no IP address and no dot at the end of a name. */
 const tlsOptions = (
-  { context, isVerified, serverName }: TlsSettings,
+  { context, verifyCertificate, serverName }: TlsSettings,
   hostname: string
 ): ConnectionOptions => {
   const name = (serverName ?? hostname).replace(/\.$/, "")
   return {
     secureContext: context,
-    rejectUnauthorized: isVerified !== false,
+    rejectUnauthorized: verifyCertificate !== false,
     ...(net.isIP(name) === 0 ? { servername: name } : {}),
     checkServerIdentity: (_: string, certificate: PeerCertificate) =>
       tls.checkServerIdentity(name, certificate)
@@ -201,7 +201,7 @@ export const make = (dialer: Dialer, readBufferSize: number): Connector => {
     const tunneled = (by: Proxy, tlsSettings: TlsSettings) =>
       Effect.gen(function* () {
         isAtProxy = true
-        const socket = yield* Effect.mapError(toProxy(by), blameProxy(by))
+        const socket = yield* Effect.mapError(toProxy(by), asProxyFailure(by))
         yield* openTunnel(socket, by, hostPort(server))
         isAtProxy = false
         const inner = track(connectTls({ ...tlsOptions(tlsSettings, server.hostname), socket }, server))
@@ -221,14 +221,16 @@ export const make = (dialer: Dialer, readBufferSize: number): Connector => {
               const context = proxy.protocol === "https:" ? { context: proxySecureContext() } : undefined
               return Effect.mapBoth(direct(proxy, context), {
                 onSuccess: connectionOf,
-                onFailure: blameProxy(proxy)
+                onFailure: asProxyFailure(proxy)
               })
             })
           : tunneled(proxy, settings)
     return Effect.timeoutOrElse(made, {
       duration: timeout,
       orElse: () =>
-        Effect.fail(proxy !== undefined && isAtProxy ? blameProxy(proxy)(connectTimedOut) : connectTimedOut)
+        Effect.fail(
+          proxy !== undefined && isAtProxy ? asProxyFailure(proxy)(connectTimedOut) : connectTimedOut
+        )
     })
   }
   return { connect }

@@ -15,7 +15,7 @@ const proxyFailure = ({ setting }: Proxy, action: string, isRetryable: boolean):
   })
 
 /** Adds the name of the proxy's setting to a failure that occurred between this program and the proxy. */
-export const blameProxy =
+export const asProxyFailure =
   ({ setting }: Proxy) =>
   ({ detail, isRetryable, kind }: ConnectionFailure): ConnectionFailure =>
     new ConnectionFailure({
@@ -26,7 +26,7 @@ export const blameProxy =
     })
 
 /** Returns the failure for status 407 of a proxy: credentials are missing or wrong. */
-export const proxyRequiresCredentials = (proxy: Proxy): ConnectionFailure =>
+export const proxyAuthenticationRequired = (proxy: Proxy): ConnectionFailure =>
   proxyFailure(
     proxy,
     proxy.authorization === undefined
@@ -36,7 +36,7 @@ export const proxyRequiresCredentials = (proxy: Proxy): ConnectionFailure =>
   )
 
 const tunnelRefused = (proxy: Proxy, status: number): ConnectionFailure => {
-  if (status === 407) return proxyRequiresCredentials(proxy)
+  if (status === 407) return proxyAuthenticationRequired(proxy)
   if (status === 403) return proxyFailure(proxy, "forbids this program to connect to it (403)", false)
   return proxyFailure(proxy, `did not open a tunnel to it (${status})`, status >= 500 || status === 429)
 }
@@ -63,11 +63,11 @@ export const openTunnel = (
     }
     const onData = (bytes: Buffer): void => {
       const end = reader.take(bytes)
-      if (end instanceof ConnectionFailure) return finish(Effect.fail(blameProxy(proxy)(end)))
+      if (end instanceof ConnectionFailure) return finish(Effect.fail(asProxyFailure(proxy)(end)))
       if (end === undefined) return
       const head = reader.finish()
       const rest = bytes.subarray(end)
-      if (head instanceof ConnectionFailure) return finish(Effect.fail(blameProxy(proxy)(head)))
+      if (head instanceof ConnectionFailure) return finish(Effect.fail(asProxyFailure(proxy)(head)))
       if (head.status < 200) return rest.length > 0 ? onData(rest) : undefined
       if (head.status >= 300) return finish(Effect.fail(tunnelRefused(proxy, head.status)))
       socket.pause()
@@ -75,7 +75,7 @@ export const openTunnel = (
       if (rest.length > 0) socket.unshift(rest)
       finish(Effect.void)
     }
-    const onError = (error: Error): void => finish(Effect.fail(blameProxy(proxy)(fromCause(error))))
+    const onError = (error: Error): void => finish(Effect.fail(asProxyFailure(proxy)(fromCause(error))))
     const onEnd = (): void => finish(Effect.fail(endedEarly(proxy)))
     socket.on("data", onData)
     socket.on("error", onError)

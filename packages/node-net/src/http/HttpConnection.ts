@@ -6,7 +6,7 @@ import { HeadReader, type ResponseHead } from "./HeadReader.ts"
 import { IncomingBody } from "./IncomingBody.ts"
 
 /** A request that can be sent on a connection. All text is Latin-1: each character is one byte. */
-export interface WireRequest {
+export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST"
   /** The request target, as in the request line. */
   readonly target: string
@@ -71,7 +71,7 @@ const headersOf = ({ fields }: ResponseHead): Readonly<Record<string, string>> =
 }
 
 /** Returns the bytes of a request; undefined if its head has a character that HTTP does not allow. */
-export const bytesOf = ({ body, headers, method, target }: WireRequest): Uint8Array | undefined => {
+export const serializeRequest = ({ body, headers, method, target }: HttpRequest): Uint8Array | undefined => {
   const hasLength = body !== undefined || method === "POST"
   const fields = Object.entries(headers).filter(
     ([name]) => !hasLength || name.toLowerCase() !== "content-length"
@@ -135,8 +135,8 @@ export class HttpConnection {
   }
 
   /** Sends a request. Call it only when no other request is in progress. */
-  send(request: WireRequest, listener: ResponseListener): void {
-    const bytes = bytesOf(request)
+  send(request: HttpRequest, listener: ResponseListener): void {
+    const bytes = serializeRequest(request)
     if (bytes === undefined) {
       this.#fail(connectionClosed)
       return listener.onFailure(invalidRequest, false)

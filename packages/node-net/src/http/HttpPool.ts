@@ -1,7 +1,7 @@
 import { Duration, Effect, type Scope } from "effect"
 import type { Socket } from "node:net"
 import { connectionClosed, type ConnectionFailure } from "../ConnectionFailure.ts"
-import type { HttpResponse, HttpConnection, WireRequest } from "./HttpConnection.ts"
+import type { HttpResponse, HttpConnection, HttpRequest } from "./HttpConnection.ts"
 
 export interface HttpPoolOptions {
   /** Connects to the server. Calls `onSocket` for each socket. If connecting fails, the pool destroys these sockets. */
@@ -31,7 +31,7 @@ export interface HttpPool {
    * the connection, and the server closed it before the first byte of the response.
    */
   readonly send: (
-    request: WireRequest,
+    request: HttpRequest,
     options: SendOptions
   ) => Effect.Effect<HttpResponse, ConnectionFailure>
   /** Closes idle connections at once, and each other connection after its response. */
@@ -186,7 +186,7 @@ class Connections {
 
 const sendOn = (
   connection: HttpConnection,
-  request: WireRequest,
+  request: HttpRequest,
   signal: AbortSignal,
   restore: Restore
 ): Effect.Effect<HttpResponse, AttemptFailure> => {
@@ -215,7 +215,7 @@ export const make = (options: HttpPoolOptions): Effect.Effect<HttpPool, never, S
     ),
     (connections): HttpPool => {
       const attempt = (
-        request: WireRequest,
+        request: HttpRequest,
         options: SendOptions,
         restore: Restore
       ): Effect.Effect<HttpResponse, ConnectionFailure> =>

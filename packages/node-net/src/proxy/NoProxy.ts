@@ -87,7 +87,7 @@ const isLoopback = (hostname: string, address: Address | undefined): boolean =>
  * (with its subdomains), a name after `.` or `*.` (its subdomains only), an IP address, a subnet, or `*` for all
  * servers. Names and addresses may have a port. Other entries are skipped.
  */
-export const make = (text: string): ((destination: Destination) => boolean) => {
+export const parse = (text: string): ((destination: Destination) => boolean) => {
   const entries = text
     .split(",")
     .map((entry) => entry.trim().toLowerCase())

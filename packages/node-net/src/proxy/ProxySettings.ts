@@ -1,10 +1,8 @@
 import { Result } from "effect"
 import { ConnectionFailure } from "../ConnectionFailure.ts"
-import { make as makeNoProxy, type Destination } from "./NoProxy.ts"
+import type { EnvironmentVariables } from "../EnvironmentVariables.ts"
+import * as NoProxy from "./NoProxy.ts"
 import { parseProxy, type Proxy, type UnusableProxy } from "./Proxy.ts"
-
-/** Environment variables, as in `process.env`. */
-export type Variables = Readonly<Record<string, string | undefined>>
 
 /** Chooses the proxy for a request. */
 export interface ProxySettings {
@@ -14,7 +12,7 @@ export interface ProxySettings {
    */
   readonly proxyFor: (
     protocol: "http:" | "https:",
-    destination: Destination
+    destination: NoProxy.Destination
   ) => Result.Result<Proxy | undefined, ConnectionFailure>
 }
 
@@ -22,7 +20,10 @@ export interface ProxySettings {
 export const none: ProxySettings = { proxyFor: () => Result.succeed(undefined) }
 
 /** Uses one proxy for all servers, including loopback, as client-go does with the `proxy-url` of a kubeconfig. */
-export const always = (address: string, setting: string): Result.Result<ProxySettings, UnusableProxy> =>
+export const forAllServers = (
+  address: string,
+  setting: string
+): Result.Result<ProxySettings, UnusableProxy> =>
   Result.map(parseProxy(address, setting), (proxy) => ({ proxyFor: () => Result.succeed(proxy) }))
 
 interface Variable {
@@ -31,9 +32,9 @@ interface Variable {
 }
 
 /** Returns the lowercase variable if it is not empty, or else the uppercase variable. */
-const find = (variables: Variables, name: string): Variable | undefined => {
+const find = (env: EnvironmentVariables, name: string): Variable | undefined => {
   for (const each of [name.toLowerCase(), name]) {
-    const value = variables[each]?.trim() ?? ""
+    const value = env[each]?.trim() ?? ""
     if (value !== "") return { name: each, value }
   }
   return undefined
@@ -53,15 +54,15 @@ const refusedByCgi = (name: string): ConnectionFailure =>
  * Lowercase variables take precedence. Blanks around values are removed. An unusable proxy address is an error,
  * although Go ignores it. A socks5 address is an error too, although Go can use it.
  */
-export const fromEnvironment = (variables: Variables): Result.Result<ProxySettings, UnusableProxy> =>
+export const fromEnvironment = (env: EnvironmentVariables): Result.Result<ProxySettings, UnusableProxy> =>
   Result.gen(function* () {
-    const [http, https] = ["HTTP_PROXY", "HTTPS_PROXY"].map((name) => find(variables, name))
+    const [http, https] = ["HTTP_PROXY", "HTTPS_PROXY"].map((name) => find(env, name))
     const proxies = {
       "http:": http === undefined ? undefined : yield* parseProxy(http.value, http.name),
       "https:": https === undefined ? undefined : yield* parseProxy(https.value, https.name)
     }
-    const isDirect = makeNoProxy(find(variables, "NO_PROXY")?.value ?? "")
-    const isCgi = (variables["REQUEST_METHOD"] ?? "") !== ""
+    const isDirect = NoProxy.parse(find(env, "NO_PROXY")?.value ?? "")
+    const isCgi = (env["REQUEST_METHOD"] ?? "") !== ""
     return {
       proxyFor: (protocol, destination) => {
         const proxy = proxies[protocol]

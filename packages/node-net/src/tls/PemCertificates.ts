@@ -5,7 +5,7 @@ export interface PemCertificates {
   /** Each certificate as a PEM text in OpenSSL's format, in the order of the input. */
   readonly certificates: ReadonlyArray<string>
   /** The number of certificate blocks that cannot be read. */
-  readonly unreadable: number
+  readonly unreadableCount: number
 }
 
 // OpenSSL reads blocks with these labels as certificates. The trust settings in a TRUSTED block are ignored.
@@ -27,8 +27,8 @@ const certificateOf = (block: string): string | undefined => {
  * Reads the certificates in a PEM text. Like Go's `AppendCertsFromPEM`, ignores comments and keys, and skips unreadable
  * blocks. Line breaks may be of any kind.
  */
-export const read = (text: string): PemCertificates => {
+export const parse = (text: string): PemCertificates => {
   const blocks = text.split(begin).slice(1).map(certificateOf)
   const certificates = blocks.filter((certificate) => certificate !== undefined)
-  return { certificates, unreadable: blocks.length - certificates.length }
+  return { certificates, unreadableCount: blocks.length - certificates.length }
 }

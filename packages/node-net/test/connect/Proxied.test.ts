@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
-import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
+import * as SecureContexts from "../../src/tls/SecureContexts.ts"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import * as ForwardProxy from "@registry-packages-proxy/testkit/wire/ForwardProxy"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
@@ -14,8 +14,8 @@ const name = "server.example.test"
 const login = { username: "proxyuser", password: "proxy p%ss" }
 const encoded = `${login.username}:${encodeURIComponent(login.password)}`
 
-const anchors = TrustAnchors.make({})
-const trusting = (ca: string) => anchors.contextWithoutSystem(PemCertificates.read(ca).certificates)
+const secureContexts = SecureContexts.make({})
+const trusting = (ca: string) => secureContexts.withoutSystem(PemCertificates.parse(ca).certificates)
 
 /** Makes a server, a proxy, and a client that reaches the server through the proxy. */
 const setUp = Effect.fnUntraced(function* (
@@ -40,7 +40,7 @@ const setUp = Effect.fnUntraced(function* (
       tls: secure ? { context: trusting(tls.ca) } : undefined,
       proxies: Result.getOrThrow(ProxySettings.fromEnvironment({ HTTP_PROXY: value, https_proxy: value })),
       proxySecureContext: () =>
-        options.tls === undefined ? anchors.contextWithSystem([]) : trusting(options.tls.ca)
+        options.tls === undefined ? secureContexts.withSystem([]) : trusting(options.tls.ca)
     }
   )
   return { client, proxy, server }

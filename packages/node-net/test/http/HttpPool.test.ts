@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
-import type { WireRequest } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import type { HttpRequest } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import * as HttpPool from "@registry-packages-proxy/node-net/http/HttpPool"
 import { Deferred, Effect, Exit, Fiber, References, Scope } from "effect"
 import fc from "fast-check"
@@ -8,7 +8,7 @@ import { afterEach, beforeEach, vi } from "vitest"
 import { collect, neverAborted, type Outcome } from "../Harness.ts"
 import { FakeServer } from "./FakeServer.ts"
 
-const request: WireRequest = { method: "GET", target: "/", headers: { host: "server.test" } }
+const request: HttpRequest = { method: "GET", target: "/", headers: { host: "server.test" } }
 
 const setUp = Effect.fnUntraced(function* (options: Partial<HttpPool.HttpPoolOptions> = {}) {
   const server = new FakeServer()

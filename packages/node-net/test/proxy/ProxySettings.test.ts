@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import { utf8AsLatin1 } from "@registry-packages-proxy/testkit/wire/Latin1"
@@ -8,9 +9,9 @@ import fc from "fast-check"
 const urlOf = (text: string): HttpUrl => Result.getOrThrow(HttpUrl.parse(utf8AsLatin1(text)))
 
 /** Returns the proxy for a URL as `http://host port`, or `direct`, or the error. */
-const route = (variables: ProxySettings.Variables, address: string): string => {
+const route = (env: EnvironmentVariables, address: string): string => {
   const url = urlOf(address)
-  return Result.match(ProxySettings.fromEnvironment(variables), {
+  return Result.match(ProxySettings.fromEnvironment(env), {
     onFailure: ({ reason, setting }) => `${setting}: ${reason}`,
     onSuccess: (settings) =>
       Result.match(settings.proxyFor(url.protocol, url), {
@@ -138,7 +139,7 @@ describe("the proxy variables", () => {
 
 describe("a proxy-url", () => {
   it("is used for every server, loopback too", () => {
-    const settings = Result.getOrThrow(ProxySettings.always("proxy.test:3128", "proxy-url"))
+    const settings = Result.getOrThrow(ProxySettings.forAllServers("proxy.test:3128", "proxy-url"))
     for (const hostname of ["server.test", "127.0.0.1", "localhost"]) {
       assert.deepInclude(Result.getOrThrow(settings.proxyFor("https:", { hostname, port: 443 })), {
         hostname: "proxy.test",
@@ -146,7 +147,7 @@ describe("a proxy-url", () => {
         setting: "proxy-url"
       })
     }
-    assert.isTrue(Result.isFailure(ProxySettings.always("socks5://proxy.test", "proxy-url")))
+    assert.isTrue(Result.isFailure(ProxySettings.forAllServers("socks5://proxy.test", "proxy-url")))
   })
 })
 

@@ -66,9 +66,9 @@ describe("a PEM text", () => {
       `with ${what}: ${found} to trust, ${bad} unreadable (Go: ${go})`,
       Effect.fn(function* () {
         const made = yield* make
-        const { certificates, unreadable } = PemCertificates.read(write(made))
+        const { certificates, unreadableCount } = PemCertificates.parse(write(made))
         assert.strictEqual(certificates.length, found)
-        assert.strictEqual(unreadable, bad)
+        assert.strictEqual(unreadableCount, bad)
         for (const certificate of certificates) {
           assert.include(
             [made.one, made.other].map((pem) => pem.trim()),
@@ -85,7 +85,7 @@ describe("a PEM text", () => {
         fc.array(
           fc.constantFrom("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", "\n", "AAAA", "=", "é")
         ),
-        (parts) => void PemCertificates.read(parts.join(""))
+        (parts) => void PemCertificates.parse(parts.join(""))
       )
     )
   })

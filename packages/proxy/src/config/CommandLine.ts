@@ -1,3 +1,4 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import type { ParseArgsOptionDescriptor } from "node:util"
 import { Effect, Option, Result } from "effect"
@@ -75,9 +76,9 @@ const collect = (
 const fromVariable = (flag: Flag.Flag<unknown>, text: string | undefined): ReadonlyArray<string> =>
   text === undefined || text === "" ? [] : flag.repeatable ? text.split(",") : [text]
 
-const decode = (given: GivenTexts, variables: Variables): Result.Result<Settings.Settings, UsageError> =>
+const decode = (given: GivenTexts, env: EnvironmentVariables): Result.Result<Settings.Settings, UsageError> =>
   Settings.decode(
-    (flag) => given.get(flag.name) ?? fromVariable(flag, variables[Flag.variable(flag)]),
+    (flag) => given.get(flag.name) ?? fromVariable(flag, env[Flag.variable(flag)]),
     (flag, { reason, text }) => {
       const origin = given.has(flag.name) ? `--${flag.name}` : Flag.variable(flag)
       const problem = text === "" ? "an empty value" : `${quote(text)} ${reason}`
@@ -89,27 +90,24 @@ const decode = (given: GivenTexts, variables: Variables): Result.Result<Settings
  * Fails if HTTP_PROXY or HTTPS_PROXY is not the address of a usable proxy: an http or https URL, or `HOST[:PORT]`. A
  * lowercase variable overrides the uppercase variable, which is then not checked.
  */
-const checkProxies = (variables: Variables): Result.Result<void, UsageError> =>
-  Result.mapBoth(ProxySettings.fromEnvironment(variables), {
+const checkProxies = (env: EnvironmentVariables): Result.Result<void, UsageError> =>
+  Result.mapBoth(ProxySettings.fromEnvironment(env), {
     onFailure: ({ message }) => new UsageError({ message }),
     onSuccess: () => undefined
   })
 
-/** Environment variables, as in `process.env`. */
-export type Variables = Readonly<Record<string, string | undefined>>
-
 /**
- * Parses the arguments (without the program's name) and the variables. Ignores variables that belong to no flag, since
- * Kubernetes sets variables with the same prefix. Pure: reads nothing else, writes nothing.
+ * Parses the arguments (without the program's name) and the environment variables. Ignores variables that belong to no
+ * flag, since Kubernetes sets variables with the same prefix. Pure: reads nothing else, writes nothing.
  */
 export const parse = (
   args: ReadonlyArray<string>,
-  variables: Variables
+  env: EnvironmentVariables
 ): Effect.Effect<Settings.Settings, UsageError | HelpRequested | VersionRequested> =>
   Effect.fromResult(
     Result.gen(function* () {
-      const settings = yield* decode(yield* collect(args), variables)
-      yield* checkProxies(variables)
+      const settings = yield* decode(yield* collect(args), env)
+      yield* checkProxies(env)
       const problem = Settings.contradiction(settings)
       return Option.isSome(problem) ? yield* fail(problem.value) : settings
     })

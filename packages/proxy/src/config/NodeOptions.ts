@@ -33,5 +33,5 @@ export const warn = (
 
 /** Calls `warn` once, when the layer is built. */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
-  Effect.flatMap(ProcessEnvironment, ({ variables }) => warn(variables["NODE_OPTIONS"], process.execArgv))
+  Effect.flatMap(ProcessEnvironment, ({ env }) => warn(env["NODE_OPTIONS"], process.execArgv))
 )

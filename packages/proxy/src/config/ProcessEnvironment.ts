@@ -1,3 +1,4 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import { Context } from "effect"
 
 // Not imported: an import evaluates the module's lazy exports, which stay in memory.
@@ -22,7 +23,8 @@ export interface Output {
 export interface ProcessEnvironment {
   /** The command-line arguments after the program's name. */
   readonly args: ReadonlyArray<string>
-  readonly variables: Readonly<Record<string, string | undefined>>
+  /** The environment variables. */
+  readonly env: EnvironmentVariables
   readonly stdout: Output
   readonly stderr: Output
   /**
@@ -59,7 +61,7 @@ export const ProcessEnvironment = Context.Reference<ProcessEnvironment>(
   {
     defaultValue: () => ({
       args: process.argv.slice(2),
-      variables: process.env,
+      env: process.env,
       stdout: outputOf(process.stdout),
       stderr: outputOf(process.stderr),
       onExit: (listener) => {

@@ -12,13 +12,13 @@ import type { Settings } from "../config/Settings.ts"
 
 const formatter = (
   format: LogFormat,
-  { stdout, variables }: ProcessEnvironment
+  { stdout, env }: ProcessEnvironment
 ): ((record: LogRecord.LogRecord) => string) =>
   format === "json"
     ? LogFormatJson.make()
     : LogFormatPretty.make({
         // NO_COLOR disables colours if it is set and not empty (no-color.org).
-        colours: stdout.isTerminal && (variables["NO_COLOR"] ?? "") === "" && variables["TERM"] !== "dumb"
+        colours: stdout.isTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb"
       })
 
 /**

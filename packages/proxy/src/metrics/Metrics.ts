@@ -1,5 +1,5 @@
 import { cacheResults } from "@registry-packages-proxy/digest-cache/CacheResult"
-import { labelled, unlisted } from "@registry-packages-proxy/metrics/Labelled"
+import { labelled, anyValue } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
@@ -26,7 +26,7 @@ const requestsTotal = Metric.counter(`${prefix}_requests_total`, {
  * Counts completed requests. `handler` is a route's name or `unknown`. `code` is 499 if the client disconnected before
  * the response.
  */
-export const requests = labelled(requestsTotal, { handler: unlisted, method: unlisted, code: unlisted })
+export const requests = labelled(requestsTotal, { handler: anyValue, method: anyValue, code: anyValue })
 
 /** 1 if V8 rejected the executable's code cache, else 0. */
 export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
@@ -98,14 +98,14 @@ export const firstByte = labelled(firstByteSeconds, { cache: cacheLabels }, boun
 /** Seconds from a request's head to the end of its response. */
 export const requestSeconds = labelled(
   requestSecondsTotal,
-  { handler: unlisted, cache: cacheLabels },
+  { handler: anyValue, cache: cacheLabels },
   boundaries
 )
 
 /** Bytes of response bodies of package requests. */
 export const responseBytes = labelled(responseBytesTotal, { cache: cacheLabels })
 
-export const buildInfo = labelled(buildInfoGauge, { version: unlisted, node: unlisted })
+export const buildInfo = labelled(buildInfoGauge, { version: anyValue, node: anyValue })
 
 /** 1 while /readyz answers 200, else 0. */
 export const ready = Metric.gauge(`${prefix}_ready`, {

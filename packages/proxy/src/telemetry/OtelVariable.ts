@@ -1,9 +1,7 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import { Option, Result } from "effect"
 import { quote } from "../text/SafeText.ts"
 import { UsageError } from "../config/UsageError.ts"
-
-/** Environment variables, as in `process.env`. */
-export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
  * A standard environment variable of OpenTelemetry. `accepts` and `meaning` are texts for error messages and for the
@@ -44,12 +42,12 @@ export const withName = <A>(variable: OtelVariable<A>, name: string): OtelVariab
  * that variable is not accepted.
  */
 export const read = <A>(
-  variables: Variables,
+  env: EnvironmentVariables,
   ...candidates: ReadonlyArray<OtelVariable<A>>
 ): Result.Result<Option.Option<A>, UsageError> => {
-  const chosen = candidates.find(({ name }) => (variables[name] ?? "") !== "")
+  const chosen = candidates.find(({ name }) => (env[name] ?? "") !== "")
   if (chosen === undefined) return Result.succeed(Option.none())
-  const text = variables[chosen.name] ?? ""
+  const text = env[chosen.name] ?? ""
   const value = chosen.parse(text.trim())
   if (value !== undefined) return Result.succeed(Option.some(value))
   const problem = chosen.secret ? "is not valid" : `${quote(text)} is not valid`

@@ -1,6 +1,7 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import { Duration, Option, type Redacted, Result } from "effect"
 import type { UsageError } from "../config/UsageError.ts"
-import { read, type Variables, withName } from "./OtelVariable.ts"
+import { read, withName } from "./OtelVariable.ts"
 import * as OtelVariables from "./OtelVariables.ts"
 
 /** The settings of OTLP requests to a collector. */
@@ -76,22 +77,25 @@ export const isOff = ({ logs, metrics, traces }: TelemetrySettings): boolean =>
 type Read<A> = Result.Result<A, UsageError>
 
 /** The collector of a signal; none if the signal has no endpoint. */
-const collectorOf = (variables: Variables, signal: OtelVariables.Signal): Read<Option.Option<Collector>> =>
+const collectorOf = (
+  env: EnvironmentVariables,
+  signal: OtelVariables.Signal
+): Read<Option.Option<Collector>> =>
   Result.gen(function* () {
     const readSignal = <A>(variable: Parameters<typeof read<A>>[1]) =>
-      read(variables, withName(variable, OtelVariables.signalVariableName(signal, variable)), variable)
+      read(env, withName(variable, OtelVariables.signalVariableName(signal, variable)), variable)
     const { otlp } = OtelVariables
     const tlsFile = (variable: typeof otlp.certificate): Read<TlsFile | undefined> =>
       Result.map(readSignal(variable), (path) => {
         if (Option.isNone(path)) return undefined
         const ownName = OtelVariables.signalVariableName(signal, variable)
-        return { variable: (variables[ownName] ?? "") === "" ? variable.name : ownName, path: path.value }
+        return { variable: (env[ownName] ?? "") === "" ? variable.name : ownName, path: path.value }
       })
     const ownEndpoint = yield* read(
-      variables,
+      env,
       withName(otlp.endpoint, OtelVariables.signalVariableName(signal, otlp.endpoint))
     )
-    const endpoint = yield* read(variables, otlp.endpoint)
+    const endpoint = yield* read(env, otlp.endpoint)
     const protocol = yield* readSignal(otlp.protocol)
     const headers = yield* readSignal(otlp.headers)
     const timeout = yield* readSignal(otlp.timeout)
@@ -119,14 +123,12 @@ const collectorOf = (variables: Variables, signal: OtelVariables.Signal): Read<O
     )
   })
 
-const batchingOf = (variables: Variables, batch: typeof OtelVariables.spanBatch): Read<Batching> =>
+const batchingOf = (env: EnvironmentVariables, batch: typeof OtelVariables.spanBatch): Read<Batching> =>
   Result.gen(function* () {
     const number = (variable: typeof batch.maxQueueSize) =>
-      Result.map(read(variables, variable), (value) =>
-        Option.getOrElse(value, () => Number(variable.default))
-      )
+      Result.map(read(env, variable), (value) => Option.getOrElse(value, () => Number(variable.default)))
     const duration = (variable: typeof batch.scheduleDelay) =>
-      Result.map(read(variables, variable), (value) =>
+      Result.map(read(env, variable), (value) =>
         Option.getOrElse(value, () => Duration.millis(Number(variable.default)))
       )
     const maxQueueSize = yield* number(batch.maxQueueSize)
@@ -138,14 +140,14 @@ const batchingOf = (variables: Variables, batch: typeof OtelVariables.spanBatch)
     }
   })
 
-const tracesOf = (variables: Variables): Read<Option.Option<TracesSettings>> =>
+const tracesOf = (env: EnvironmentVariables): Read<Option.Option<TracesSettings>> =>
   Result.gen(function* () {
-    const exporter = yield* read(variables, OtelVariables.exporter.traces)
-    const collector = yield* collectorOf(variables, "traces")
-    const sampler = yield* read(variables, OtelVariables.sampler)
-    const ratio = yield* read(variables, OtelVariables.samplerArgument)
-    const batching = yield* batchingOf(variables, OtelVariables.spanBatch)
-    const propagators = yield* read(variables, OtelVariables.propagators)
+    const exporter = yield* read(env, OtelVariables.exporter.traces)
+    const collector = yield* collectorOf(env, "traces")
+    const sampler = yield* read(env, OtelVariables.sampler)
+    const ratio = yield* read(env, OtelVariables.samplerArgument)
+    const batching = yield* batchingOf(env, OtelVariables.spanBatch)
+    const propagators = yield* read(env, OtelVariables.propagators)
     const kind = Option.getOrElse(exporter, () => "otlp")
     if (kind === "none" || (kind === "otlp" && Option.isNone(collector))) return Option.none()
     return Option.some({
@@ -160,17 +162,17 @@ const tracesOf = (variables: Variables): Read<Option.Option<TracesSettings>> =>
     })
   })
 
-const metricsOf = (variables: Variables): Read<Option.Option<MetricsSettings>> =>
+const metricsOf = (env: EnvironmentVariables): Read<Option.Option<MetricsSettings>> =>
   Result.gen(function* () {
-    const exporter = yield* read(variables, OtelVariables.exporter.metrics)
-    const collector = yield* collectorOf(variables, "metrics")
-    const interval = Option.getOrElse(yield* read(variables, OtelVariables.metricInterval), () =>
+    const exporter = yield* read(env, OtelVariables.exporter.metrics)
+    const collector = yield* collectorOf(env, "metrics")
+    const interval = Option.getOrElse(yield* read(env, OtelVariables.metricInterval), () =>
       Duration.minutes(1)
     )
-    const timeout = Option.getOrElse(yield* read(variables, OtelVariables.metricTimeout), () =>
+    const timeout = Option.getOrElse(yield* read(env, OtelVariables.metricTimeout), () =>
       Duration.seconds(30)
     )
-    const temporality = yield* read(variables, OtelVariables.temporality)
+    const temporality = yield* read(env, OtelVariables.temporality)
     if (!Option.contains(exporter, "otlp")) return Option.none()
     return Option.map(collector, (collector): MetricsSettings => ({
       collector,
@@ -181,11 +183,11 @@ const metricsOf = (variables: Variables): Read<Option.Option<MetricsSettings>> =
     }))
   })
 
-const logsOf = (variables: Variables): Read<Option.Option<LogsSettings>> =>
+const logsOf = (env: EnvironmentVariables): Read<Option.Option<LogsSettings>> =>
   Result.gen(function* () {
-    const exporter = yield* read(variables, OtelVariables.exporter.logs)
-    const collector = yield* collectorOf(variables, "logs")
-    const batching = yield* batchingOf(variables, OtelVariables.logBatch)
+    const exporter = yield* read(env, OtelVariables.exporter.logs)
+    const collector = yield* collectorOf(env, "logs")
+    const batching = yield* batchingOf(env, OtelVariables.logBatch)
     if (!Option.contains(exporter, "otlp")) return Option.none()
     return Option.map(collector, (collector): LogsSettings => ({ collector, batching }))
   })
@@ -197,15 +199,15 @@ const logsOf = (variables: Variables): Read<Option.Option<LogsSettings>> =>
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */
-export const parse = (variables: Variables): Read<TelemetrySettings> =>
+export const parse = (env: EnvironmentVariables): Read<TelemetrySettings> =>
   Result.gen(function* () {
-    const disabled = yield* read(variables, OtelVariables.disabled)
+    const disabled = yield* read(env, OtelVariables.disabled)
     if (Option.contains(disabled, "true")) return off
-    const traces = yield* tracesOf(variables)
-    const metrics = yield* metricsOf(variables)
-    const logs = yield* logsOf(variables)
-    const serviceName = yield* read(variables, OtelVariables.serviceName)
-    const attributes = yield* read(variables, OtelVariables.resourceAttributes)
+    const traces = yield* tracesOf(env)
+    const metrics = yield* metricsOf(env)
+    const logs = yield* logsOf(env)
+    const serviceName = yield* read(env, OtelVariables.serviceName)
+    const attributes = yield* read(env, OtelVariables.resourceAttributes)
     const resourceAttributes = Option.getOrElse(attributes, (): Record<string, string> => ({}))
     return {
       traces,

@@ -1,19 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Option } from "effect"
 import * as fc from "fast-check"
-import { parse, type Variables } from "../../src/config/CommandLine.ts"
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
+import { parse } from "../../src/config/CommandLine.ts"
 import { defaults, type Settings } from "../../src/config/Settings.ts"
 
 // Arbitrary UTF-16 code units, including lone surrogates.
 const anyUnits = fc.uint16Array({ maxLength: 40 }).map((units) => String.fromCharCode(...units))
 
 const credentials = ["--credentials-file", "credentials.yaml"]
-const settings = (args: ReadonlyArray<string>, variables: Variables = {}): Settings =>
-  Effect.runSync(parse([...credentials, ...args], variables))
-const refusal = (args: ReadonlyArray<string>, variables: Variables = {}) =>
-  Effect.runSync(Effect.flip(parse(args, variables)))
-const message = (args: ReadonlyArray<string>, variables: Variables = {}): string => {
-  const error = refusal(args, variables)
+const settings = (args: ReadonlyArray<string>, env: EnvironmentVariables = {}): Settings =>
+  Effect.runSync(parse([...credentials, ...args], env))
+const refusal = (args: ReadonlyArray<string>, env: EnvironmentVariables = {}) =>
+  Effect.runSync(Effect.flip(parse(args, env)))
+const message = (args: ReadonlyArray<string>, env: EnvironmentVariables = {}): string => {
+  const error = refusal(args, env)
   return error._tag === "UsageError" ? error.message : error._tag
 }
 
@@ -52,16 +53,16 @@ describe("CommandLine", () => {
   })
 
   it("uses a flag's variable unless the flag is given", () => {
-    const variables = {
+    const env = {
       REGISTRY_PACKAGES_PROXY_CACHE_RETENTION_SIZE: "10Mi",
       REGISTRY_PACKAGES_PROXY_DISABLE_CACHE: "true",
       REGISTRY_PACKAGES_PROXY_LOG_FORMAT: "pretty"
     }
-    assert.strictEqual(settings([], variables).cacheRetentionSize, 10 * 1024 ** 2)
-    assert.isTrue(settings([], variables).disableCache)
-    assert.deepStrictEqual(settings([], variables).logFormat, Option.some("pretty"))
-    assert.strictEqual(settings(["--cache-retention-size=1k"], variables).cacheRetentionSize, 1000)
-    assert.isFalse(settings(["--disable-cache=false"], variables).disableCache)
+    assert.strictEqual(settings([], env).cacheRetentionSize, 10 * 1024 ** 2)
+    assert.isTrue(settings([], env).disableCache)
+    assert.deepStrictEqual(settings([], env).logFormat, Option.some("pretty"))
+    assert.strictEqual(settings(["--cache-retention-size=1k"], env).cacheRetentionSize, 1000)
+    assert.isFalse(settings(["--disable-cache=false"], env).disableCache)
     assert.strictEqual(
       settings(["--cache-retention-size=1"], { REGISTRY_PACKAGES_PROXY_CACHE_RETENTION_SIZE: "bad" })
         .cacheRetentionSize,
@@ -70,21 +71,21 @@ describe("CommandLine", () => {
   })
 
   it("ignores empty variables, and variables that Kubernetes sets for a Service of our name", () => {
-    const variables = {
+    const env = {
       REGISTRY_PACKAGES_PROXY_LISTEN_ADDRESS: "",
       REGISTRY_PACKAGES_PROXY_PORT: "tcp://10.0.0.1:4219",
       REGISTRY_PACKAGES_PROXY_SERVICE_HOST: "10.0.0.1"
     }
-    assert.deepStrictEqual(settings([], variables), settings([]))
+    assert.deepStrictEqual(settings([], env), settings([]))
   })
 
   it("collects the values of a repeatable flag without duplicates, or the values of its variable", () => {
-    const files = (args: ReadonlyArray<string>, variables: Variables = {}) =>
-      Effect.runSync(parse(args, variables)).credentialsFiles
-    const variables = { REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE: "a.yaml,b.yaml" }
-    assert.deepStrictEqual<ReadonlyArray<string>>(files([], variables), ["a.yaml", "b.yaml"])
+    const files = (args: ReadonlyArray<string>, env: EnvironmentVariables = {}) =>
+      Effect.runSync(parse(args, env)).credentialsFiles
+    const env = { REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE: "a.yaml,b.yaml" }
+    assert.deepStrictEqual<ReadonlyArray<string>>(files([], env), ["a.yaml", "b.yaml"])
     assert.deepStrictEqual<ReadonlyArray<string>>(
-      files(["--credentials-file=x,y", "--credentials-file", "z", "--credentials-file", "z"], variables),
+      files(["--credentials-file=x,y", "--credentials-file", "z", "--credentials-file", "z"], env),
       ["x,y", "z"]
     )
   })
@@ -176,24 +177,24 @@ describe("CommandLine", () => {
 
   it("refuses a proxy that cannot be used, by its variable's name and without its value", () => {
     const accepted = "accepted: http://[USER:PASSWORD@]HOST[:PORT], https://..., or HOST[:PORT]"
-    for (const [variables, problem] of [
+    for (const [env, problem] of [
       [{ HTTP_PROXY: "socks5://s3cret@proxy.test" }, "HTTP_PROXY: its scheme is socks5"],
       [{ https_proxy: "http:/s3cret" }, "https_proxy: it has no host after its scheme"],
       [{ HTTPS_PROXY: "http://user:s3cret@:::" }, "HTTPS_PROXY: it is not the address of a proxy"],
       [{ http_proxy: "good.test", HTTPS_PROXY: "s3 cret" }, "HTTPS_PROXY: it is not the address of a proxy"]
     ] as const) {
-      assert.strictEqual(message(credentials, variables), `${problem}; ${accepted}`)
+      assert.strictEqual(message(credentials, env), `${problem}; ${accepted}`)
     }
   })
 
   it("accepts the proxies that Go programs accept, and any NO_PROXY", () => {
-    for (const variables of [
+    for (const env of [
       { HTTP_PROXY: "proxy.test:3128", HTTPS_PROXY: "HTTPS://user:p%40ss@proxy.test/" },
       { HTTP_PROXY: "", https_proxy: " ", NO_PROXY: "10.0.0.0/99,[::,*.,:1" },
       { HTTP_PROXY: "proxy.test", REQUEST_METHOD: "GET" },
       { ALL_PROXY: "socks5://proxy.test" }
     ]) {
-      settings([], variables)
+      settings([], env)
     }
   })
 

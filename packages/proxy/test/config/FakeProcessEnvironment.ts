@@ -2,7 +2,7 @@ import type { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
 
 /** Makes a process environment that records all writes. While `state.isStuck` is true, writes wait for `release`. */
 export const make = (
-  options: { readonly isTerminal?: boolean; readonly variables?: ProcessEnvironment["variables"] } = {}
+  options: { readonly isTerminal?: boolean; readonly env?: ProcessEnvironment["env"] } = {}
 ) => {
   const listeners = new Set<() => void>()
   const warningListeners = new Set<(warning: Error) => void>()
@@ -26,7 +26,7 @@ export const make = (
   })
   const environment: ProcessEnvironment = {
     args: [],
-    variables: options.variables ?? {},
+    env: options.env ?? {},
     stdout: outputTo(writes),
     stderr: outputTo(errorWrites),
     onExit: (listener) => {

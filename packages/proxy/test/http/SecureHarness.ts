@@ -2,7 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import { format } from "@registry-packages-proxy/access-control/ResourceRule"
-import { type Material, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
+import { type ListenerMaterial, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as TestReviews from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
@@ -51,7 +51,7 @@ const listen = { host: "127.0.0.1", port: 0 }
 const materialOf = (
   serving: Certificates.ServerCertificate,
   clientAuthorities: Option.Option<string>
-): Material => ({
+): ListenerMaterial => ({
   serving: { certificates: serving.chain, privateKey: Redacted.make(serving.key) },
   clientAuthorities
 })
@@ -147,12 +147,12 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     /** Sends a request on a new connection. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
     /** Changes the TLS material for new connections. Waits until the server uses it or has failed to apply it. */
-    renewWith: (change: (now: Material) => Material) =>
+    renewWith: (change: (now: ListenerMaterial) => ListenerMaterial) =>
       Effect.andThen(SubscriptionRef.update(material, change), settle),
     /** Replaces the serving certificate or the client authorities, and waits until new connections use them. */
     renew: (change: { readonly serving?: Certificates.ServerCertificate; readonly clientCa?: string }) =>
       Effect.gen(function* () {
-        yield* SubscriptionRef.update(material, (now): Material => ({
+        yield* SubscriptionRef.update(material, (now): ListenerMaterial => ({
           serving:
             change.serving === undefined ? now.serving : materialOf(change.serving, Option.none()).serving,
           clientAuthorities:

@@ -360,7 +360,7 @@ describe("Logging", () => {
   it.effect("uses the pretty format on a terminal, with colours unless NO_COLOR is set", () =>
     Effect.gen(function* () {
       const program = Effect.logWarning("looks odd", { path: "a b", count: 2 })
-      const plain = FakeProcessEnvironment.make({ isTerminal: true, variables: { NO_COLOR: "1" } })
+      const plain = FakeProcessEnvironment.make({ isTerminal: true, env: { NO_COLOR: "1" } })
       yield* loggedTo(plain, program)
       assert.deepStrictEqual(plain.lines(), ['00:00:00.000 WARN  looks odd path="a b" count=2'])
       const coloured = FakeProcessEnvironment.make({ isTerminal: true })

@@ -11,8 +11,8 @@ export interface Extension {
 /** The extensions of a certificate. The key is the DER content of the extension's OID, in hex. */
 export type Extensions = ReadonlyMap<string, Extension>
 
-/** The extensions that `AnyUsage` checks. Each value is a key of `Extensions`. */
-export const oid = {
+/** The extensions that `AnyExtendedKeyUsage` checks. Each value is a key of `Extensions`. */
+export const oids = {
   keyUsage: "551d0f",
   subjectAltName: "551d11",
   basicConstraints: "551d13",

@@ -9,9 +9,9 @@ const tagged = (tag: number, ...contents: ReadonlyArray<Uint8Array>): Buffer => 
 
 export const sequence = (...items: ReadonlyArray<Uint8Array>): Buffer => tagged(0x30, ...items)
 export const set = (...items: ReadonlyArray<Uint8Array>): Buffer => tagged(0x31, ...items)
-export const octets = (content: Uint8Array): Buffer => tagged(0x04, content)
-export const bits = (content: Uint8Array): Buffer => tagged(0x03, Buffer.of(0), content)
-export const text = (value: string): Buffer => tagged(0x0c, Buffer.from(value))
+export const octetString = (content: Uint8Array): Buffer => tagged(0x04, content)
+export const bitString = (content: Uint8Array): Buffer => tagged(0x03, Buffer.of(0), content)
+export const utf8String = (value: string): Buffer => tagged(0x0c, Buffer.from(value))
 export const booleanTrue = Buffer.of(0x01, 0x01, 0xff)
 
 /** Encodes a positive integer, given as bytes with the most significant byte first. */

@@ -5,9 +5,9 @@ import { Effect, type FileSystem, type PlatformError, Result } from "effect"
 const maxSize = 1024 * 1024
 
 /** The content of several files, or the reason why one of them cannot be read. */
-export interface Reading {
+export interface FileReading {
   /** Text that identifies the content, or the reason. Equal for equal readings. */
-  readonly hash: string
+  readonly contentHash: string
   readonly texts: Result.Result<ReadonlyArray<string>, string>
 }
 
@@ -32,13 +32,13 @@ const readOne = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: st
 })
 
 /** Reads files as text. Never fails: if a file cannot be read, the result contains the reason. */
-export const read = (fs: FileSystem.FileSystem, paths: ReadonlyArray<string>): Effect.Effect<Reading> =>
+export const read = (fs: FileSystem.FileSystem, paths: ReadonlyArray<string>): Effect.Effect<FileReading> =>
   Effect.forEach(paths, (path) =>
     Effect.mapError(readOne(fs, path), (error) => (typeof error === "string" ? error : explain(path, error)))
   ).pipe(
     Effect.result,
     Effect.map((texts) => ({
-      hash: Result.match(texts, {
+      contentHash: Result.match(texts, {
         onFailure: (reason) => `failed: ${reason}`,
         onSuccess: (all) => createHash("sha256").update(JSON.stringify(all)).digest("base64")
       }),

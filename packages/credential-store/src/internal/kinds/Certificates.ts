@@ -29,20 +29,20 @@ export const parseCertificates = (
     return Result.succeed({ ca: undefined, warning: undefined })
   }
   if (pem === previous) return Result.succeed({ ca: previous, warning: undefined })
-  const { certificates, unreadable } = PemCertificates.read(pem)
+  const { certificates, unreadableCount } = PemCertificates.parse(pem)
   if (certificates.length > 0) {
     const invalidBlocks = plural(
-      unreadable,
+      unreadableCount,
       "block that is not a valid PEM certificate",
       "blocks that are not valid PEM certificates"
     )
     const others = plural(certificates.length, "other certificate is used", "other certificates are used")
     return Result.succeed({
       ca: certificates.join(""),
-      warning: unreadable === 0 ? undefined : `${field} has ${invalidBlocks}; the ${others}`
+      warning: unreadableCount === 0 ? undefined : `${field} has ${invalidBlocks}; the ${others}`
     })
   }
-  return unreadable === 0
+  return unreadableCount === 0
     ? invalid(`${field} has no PEM certificate`)
     : invalid(`${field} has no valid PEM certificate`)
 }

@@ -1,3 +1,4 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import type { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
 import { clientSpan } from "@registry-packages-proxy/node-net/http/ClientSpan"
@@ -22,12 +23,9 @@ const retryAfterOf = (header: string | undefined): Duration.Duration | undefined
   header !== undefined && /^\d{1,6}$/.test(header) ? Duration.seconds(Number(header)) : undefined
 
 /** Makes the service of `ApiServer.layerNode`. */
-export const make = Effect.fnUntraced(function* (
-  location: ClusterLocation,
-  variables: Readonly<Record<string, string | undefined>>
-) {
+export const make = Effect.fnUntraced(function* (location: ClusterLocation, env: EnvironmentVariables) {
   const cluster = yield* ClusterAccess.make(location)
-  const connections = yield* NodeConnections.make(variables)
+  const connections = yield* NodeConnections.make(env)
 
   const attempt = Effect.fnUntraced(function* (
     request: ApiRequest

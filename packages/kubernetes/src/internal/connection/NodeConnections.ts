@@ -1,3 +1,4 @@
+import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import * as Connector from "@registry-packages-proxy/node-net/connect/Connector"
 import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
 import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
@@ -5,7 +6,7 @@ import * as Client from "@registry-packages-proxy/node-net/Client"
 import type { HttpResponse } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
-import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
+import * as SecureContexts from "@registry-packages-proxy/node-net/tls/SecureContexts"
 import { userAgent } from "@registry-packages-proxy/node-net/UserAgent"
 import { Effect, Exit, Result, Scope } from "effect"
 import type { SecureContext } from "node:tls"
@@ -35,39 +36,39 @@ const unusable = (detail: string): ConnectionFailure =>
  * system's authorities if the configuration has none.
  */
 const contextOf = Effect.fnUntraced(function* (
-  anchors: TrustAnchors.TrustAnchors,
+  secureContexts: SecureContexts.SecureContexts,
   { tls }: Access
 ): Effect.fn.Return<SecureContext, ConnectionFailure> {
   const hasIdentity = textOf(tls.cert) !== "" && textOf(tls.key) !== ""
   const identity = hasIdentity ? { cert: tls.cert, key: tls.key } : undefined
-  const { certificates, unreadable } = PemCertificates.read(textOf(tls.ca))
+  const { certificates, unreadableCount } = PemCertificates.parse(textOf(tls.ca))
   if (textOf(tls.ca) !== "" && certificates.length === 0) {
     return yield* unusable("the configured certificate authority holds no PEM certificate")
   }
-  if (unreadable > 0) {
+  if (unreadableCount > 0) {
     yield* Effect.logWarning("certificate authority of the API server has unreadable PEM blocks", {
-      broken: unreadable,
+      broken: unreadableCount,
       read: certificates.length
     })
   }
   return yield* Effect.try({
     try: () =>
       certificates.length === 0
-        ? anchors.contextWithSystem([], identity)
-        : anchors.contextWithoutSystem(certificates, identity),
+        ? secureContexts.withSystem([], identity)
+        : secureContexts.withoutSystem(certificates, identity),
     catch: () => unusable("the configured client certificate or its key cannot be read")
   })
 })
 
 const proxiesOf = (
   { proxy }: Access,
-  variables: ProxySettings.Variables
+  env: EnvironmentVariables
 ): Effect.Effect<ProxySettings.ProxySettings, ConnectionFailure> =>
   Effect.fromResult(
     Result.mapError(
       proxy === undefined
-        ? ProxySettings.fromEnvironment(variables)
-        : ProxySettings.always(proxy, "the kubeconfig's proxy-url"),
+        ? ProxySettings.fromEnvironment(env)
+        : ProxySettings.forAllServers(proxy, "the kubeconfig's proxy-url"),
       ({ reason, setting }) =>
         new ConnectionFailure({
           kind: "proxy",
@@ -93,13 +94,13 @@ export interface NodeConnections {
 
 /**
  * Makes a pool of connections, which are closed when the scope ends. Successive requests with the same `connectionKey`
- * share connections. `variables` are the environment variables. Some of them name the system's trusted certificates,
- * and some name proxies, which are used unless the kubeconfig has a `proxy-url`.
+ * share connections. `env` has the environment variables of the process. Some of them name the system's trusted
+ * certificates, and some name proxies, which are used unless the kubeconfig has a `proxy-url`.
  */
 export const make = Effect.fnUntraced(function* (
-  variables: ProxySettings.Variables
+  env: EnvironmentVariables
 ): Effect.fn.Return<NodeConnections, never, Scope.Scope> {
-  const anchors = TrustAnchors.make(variables)
+  const secureContexts = SecureContexts.make(env)
   const connector = Connector.make(yield* Dialer.make(), readSize)
   let current: { readonly key: string; readonly client: Client.Client } | undefined
   let scope = yield* Scope.make()
@@ -111,8 +112,8 @@ export const make = Effect.fnUntraced(function* (
     if (current?.key === access.connectionKey) return current.client
     const { protocol, hostname, port } = access.server
     const isSecure = protocol === "https:"
-    const context = isSecure ? yield* contextOf(anchors, access) : undefined
-    const proxies = yield* proxiesOf(access, variables)
+    const context = isSecure ? yield* contextOf(secureContexts, access) : undefined
+    const proxies = yield* proxiesOf(access, env)
     // Requests on previous connections continue; the connections are not reused.
     current?.client.retire()
     scope = yield* Scope.make()
@@ -128,10 +129,10 @@ export const make = Effect.fnUntraced(function* (
             : {
                 context,
                 serverName: access.tls.servername,
-                isVerified: access.tls.rejectUnauthorized !== false
+                verifyCertificate: access.tls.rejectUnauthorized !== false
               },
         proxies,
-        proxySecureContext: () => anchors.contextWithSystem([]),
+        proxySecureContext: () => secureContexts.withSystem([]),
         connectTimeout,
         idleTimeout,
         maxConnections,

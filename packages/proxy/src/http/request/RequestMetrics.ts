@@ -1,4 +1,4 @@
-import { ofEach } from "@registry-packages-proxy/metrics/Labelled"
+import { forEachValue } from "@registry-packages-proxy/metrics/Labelled"
 import { Clock, type Context, Effect, type Metric, type Tracer } from "effect"
 import { Exemplars } from "../../metrics/Exemplars.ts"
 import * as Metrics from "../../metrics/Metrics.ts"
@@ -41,7 +41,7 @@ const metricsOf = (cache: Metrics.CacheLabel): CacheResultMetrics => {
   return {
     firstByte: seriesOf(Metrics.firstByte({ cache }), { cache }),
     bytes: Metrics.responseBytes({ cache }),
-    total: ofEach(routeLabels, (handler) =>
+    total: forEachValue(routeLabels, (handler) =>
       seriesOf(Metrics.requestSeconds({ handler, cache }), { handler, cache })
     )
   }
@@ -51,7 +51,7 @@ export const make: Effect.Effect<RequestMetrics> = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const context: Context.Context<never> = yield* Effect.context<never>()
   const exemplars = new Exemplars()
-  const byCacheResult = ofEach(Metrics.cacheLabels, metricsOf)
+  const byCacheResult = forEachValue(Metrics.cacheLabels, metricsOf)
 
   const update = ({ histogram, name }: Series, seconds: number, traceId: string | undefined): void => {
     histogram.updateUnsafe(seconds, context)

@@ -1,7 +1,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
 import type { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
-import { type Material, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
+import { type ListenerMaterial, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
 import type { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -106,7 +106,7 @@ const renewalRetries = Schedule.min([Schedule.exponential("1 second"), Schedule.
  * Makes the server use new TLS material. If that fails, the server keeps the previous material. The effect logs each
  * failure and retries. Newer material interrupts the retries.
  */
-const renewal = (secure: SecureServer.SecureServer, material: Material): Effect.Effect<void> =>
+const renewal = (secure: SecureServer.SecureServer, material: ListenerMaterial): Effect.Effect<void> =>
   Effect.try({ try: () => secure.renew(material), catch: (cause) => cause }).pipe(
     Effect.tapError((cause) =>
       Effect.logError("new certificate or client authorities cannot be used: keeping the previous ones", {

@@ -1,6 +1,6 @@
 import * as TlsMetrics from "@registry-packages-proxy/tls/Metrics"
 import type { PeerCertificate } from "@registry-packages-proxy/access-control/PeerCertificate"
-import type { Material } from "@registry-packages-proxy/tls/TlsMaterial"
+import type { ListenerMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
 import { type Context, Duration, Option, Redacted } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { Server } from "node:https"
@@ -39,7 +39,7 @@ export const cipherSuites = [
  */
 const sessionSeconds = 300
 
-const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: MinTlsVersion) => ({
+const contextOptions = ({ clientAuthorities, serving }: ListenerMaterial, minVersion: MinTlsVersion) => ({
   cert: serving.certificates,
   key: Redacted.value(serving.privateKey),
   ciphers: cipherSuites.join(":"),
@@ -55,7 +55,7 @@ const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: Mi
  * this (`tls.Server.setSecureContext` ignores `allowPartialTrustChain`). So this function sets the flag on the context
  * that the server has made.
  */
-const trustEachAuthority = (server: Server, { clientAuthorities }: Material): void => {
+const trustEachAuthority = (server: Server, { clientAuthorities }: ListenerMaterial): void => {
   if (Option.isNone(clientAuthorities)) return
   const credentials = Reflect.get(server, "_sharedCreds") as
     | { readonly context?: { readonly setAllowPartialTrustChain?: () => void } }
@@ -72,7 +72,7 @@ export interface SecureServer {
    * connection with a verified certificate closes after the response in progress. Throws and changes nothing if TLS
    * cannot use the material.
    */
-  readonly renew: (material: Material) => void
+  readonly renew: (material: ListenerMaterial) => void
   /**
    * Returns the client certificate of a request's connection, with the result of the verification by the current
    * authorities. Undefined if the client presented no certificate, or if the authorities that verified it have been
@@ -86,7 +86,7 @@ export interface SecureServer {
  * server updates metrics.
  */
 export const make = (options: {
-  readonly material: Material
+  readonly material: ListenerMaterial
   readonly minVersion: MinTlsVersion
   readonly metrics: Context.Context<never>
   readonly limits?: Partial<HttpLimits>

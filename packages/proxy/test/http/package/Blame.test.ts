@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { blameProxy, proxyRequiresCredentials } from "@registry-packages-proxy/node-net/connect/Tunnel"
+import { asProxyFailure, proxyAuthenticationRequired } from "@registry-packages-proxy/node-net/connect/Tunnel"
 import {
   type ConnectionFailure,
   fromCode,
@@ -143,14 +143,14 @@ const situations: Readonly<Record<string, Situation>> = {
     unreachable: ["registry.test", fromCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE")]
   },
   "the forward proxy refuses the credentials of its address (407)": {
-    unreachable: ["registry.test", proxyRequiresCredentials(forwardProxy)]
+    unreachable: ["registry.test", proxyAuthenticationRequired(forwardProxy)]
   },
   "nothing listens at the forward proxy's address": {
     redirect: { _tag: "Store" },
-    unreachable: ["store.test", blameProxy(forwardProxy)(fromCode("ECONNREFUSED"))]
+    unreachable: ["store.test", asProxyFailure(forwardProxy)(fromCode("ECONNREFUSED"))]
   },
   "the forward proxy is silent": {
-    unreachable: ["registry.test", blameProxy(forwardProxy)(connectTimedOut)]
+    unreachable: ["registry.test", asProxyFailure(forwardProxy)(connectTimedOut)]
   },
   "the registry is silent": { silentHost: "registry.test" }
 }

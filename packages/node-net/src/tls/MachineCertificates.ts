@@ -1,3 +1,4 @@
+import type { EnvironmentVariables } from "../EnvironmentVariables.ts"
 import { fs } from "../NodeModules.ts"
 import * as PemCertificates from "./PemCertificates.ts"
 
@@ -36,11 +37,8 @@ const plain = (block: string): string => block.replace(/\s+/g, "")
  * SSL_CERT_FILE names (default: the first readable file of a list) and all files in the directories that SSL_CERT_DIR
  * names, separated by colons (default: a list). Skips files that cannot be read.
  */
-export const read = (
-  variables: Readonly<Record<string, string | undefined>>,
-  known: ReadonlyArray<string>
-): ReadonlyArray<string> => {
-  const { SSL_CERT_DIR: directory = "", SSL_CERT_FILE: file = "" } = variables
+export const read = (env: EnvironmentVariables, known: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const { SSL_CERT_DIR: directory = "", SSL_CERT_FILE: file = "" } = env
   const found = new Set<string>()
   const isKnown = new Set(known.map(plain))
   const add = (text: string): void => {
@@ -54,5 +52,5 @@ export const read = (
   }
   const paths = (directory === "" ? directories : directory.split(":")).flatMap(pathsIn)
   for (const path of paths) add(textOf(path) ?? "")
-  return [...new Set([...found].flatMap((block) => PemCertificates.read(block).certificates))]
+  return [...new Set([...found].flatMap((block) => PemCertificates.parse(block).certificates))]
 }

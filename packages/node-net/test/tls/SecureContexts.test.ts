@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
+import * as SecureContexts from "../../src/tls/SecureContexts.ts"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
 import { Effect } from "effect"
@@ -23,7 +23,7 @@ const connect = Effect.fnUntraced(function* (
   return "body" in outcome ? outcome.body : failureOf(outcome).detail
 })
 
-const none = TrustAnchors.make({ SSL_CERT_FILE: "/nowhere", SSL_CERT_DIR: "/nowhere" })
+const none = SecureContexts.make({ SSL_CERT_FILE: "/nowhere", SSL_CERT_DIR: "/nowhere" })
 
 const directory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "registry-packages-proxy-anchors-"))),
@@ -31,7 +31,7 @@ const directory = Effect.acquireRelease(
 )
 
 describe("a trust anchor", () => {
-  for (const where of ["contextWithSystem", "contextWithoutSystem"] as const) {
+  for (const where of ["withSystem", "withoutSystem"] as const) {
     it.effect(
       `may be any certificate that is configured (${where})`,
       Effect.fn(function* () {
@@ -67,10 +67,10 @@ describe("a trust anchor", () => {
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
       const [expired, other] = [yield* root.issueExpired, yield* root.issueForOtherHost]
-      assert.include(yield* connect(expired, none.contextWithoutSystem([root.cert])), "expired")
-      assert.include(yield* connect(expired, none.contextWithoutSystem([expired.cert])), "expired")
-      assert.include(yield* connect(other, none.contextWithoutSystem([root.cert])), "another name")
-      assert.include(yield* connect(other, none.contextWithoutSystem([other.cert])), "another name")
+      assert.include(yield* connect(expired, none.withoutSystem([root.cert])), "expired")
+      assert.include(yield* connect(expired, none.withoutSystem([expired.cert])), "expired")
+      assert.include(yield* connect(other, none.withoutSystem([root.cert])), "another name")
+      assert.include(yield* connect(other, none.withoutSystem([other.cert])), "another name")
     })
   )
 
@@ -85,17 +85,14 @@ describe("a trust anchor", () => {
       const path = yield* directory
       writeFileSync(join(path, "bundle.pem"), `# ours\n${one.cert}\nnonsense\n`)
       writeFileSync(join(path, "two.crt"), two.cert)
-      const file = TrustAnchors.make({ SSL_CERT_FILE: join(path, "bundle.pem"), SSL_CERT_DIR: "/nowhere" })
-      assert.strictEqual(yield* connect(yield* one.issue(), file.contextWithSystem([])), "ok")
-      assert.include(yield* connect(yield* two.issue(), file.contextWithSystem([])), "not trusted")
-      assert.strictEqual(yield* connect(yield* three.issue(), file.contextWithSystem([three.cert])), "ok")
-      assert.strictEqual(yield* connect(yield* one.issue(), file.contextWithSystem([three.cert])), "ok")
-      assert.include(
-        yield* connect(yield* one.issue(), file.contextWithoutSystem([three.cert])),
-        "not trusted"
-      )
-      const folder = TrustAnchors.make({ SSL_CERT_FILE: "/nowhere", SSL_CERT_DIR: `/nowhere:${path}` })
-      assert.strictEqual(yield* connect(yield* two.issue(), folder.contextWithSystem([])), "ok")
+      const file = SecureContexts.make({ SSL_CERT_FILE: join(path, "bundle.pem"), SSL_CERT_DIR: "/nowhere" })
+      assert.strictEqual(yield* connect(yield* one.issue(), file.withSystem([])), "ok")
+      assert.include(yield* connect(yield* two.issue(), file.withSystem([])), "not trusted")
+      assert.strictEqual(yield* connect(yield* three.issue(), file.withSystem([three.cert])), "ok")
+      assert.strictEqual(yield* connect(yield* one.issue(), file.withSystem([three.cert])), "ok")
+      assert.include(yield* connect(yield* one.issue(), file.withoutSystem([three.cert])), "not trusted")
+      const folder = SecureContexts.make({ SSL_CERT_FILE: "/nowhere", SSL_CERT_DIR: `/nowhere:${path}` })
+      assert.strictEqual(yield* connect(yield* two.issue(), folder.withSystem([])), "ok")
     })
   )
 })
@@ -105,7 +102,7 @@ describe("a server's key", () => {
     "may be RSA with 1024 bits, not with fewer",
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
-      const context = none.contextWithoutSystem([root.cert])
+      const context = none.withoutSystem([root.cert])
       assert.strictEqual(yield* connect(yield* root.issue({ rsaBits: 1024 }), context), "ok")
       assert.include(yield* connect(yield* root.issue({ rsaBits: 768 }), context), "too weak")
     })
@@ -119,7 +116,7 @@ describe("a server's name", () => {
       const root = yield* Certificates.makeAuthority
       const tls = yield* root.issue({ names: ["server.example.test"] })
       const hostname = "server.example.test."
-      assert.strictEqual(yield* connect(tls, none.contextWithoutSystem([root.cert]), { hostname }), "ok")
+      assert.strictEqual(yield* connect(tls, none.withoutSystem([root.cert]), { hostname }), "ok")
     })
   )
 
@@ -131,7 +128,7 @@ describe("a server's name", () => {
         yield* root.issue({ names: ["api.example.test"] }),
         yield* root.issue({ names: ["10.9.8.7"] })
       ]
-      const context = none.contextWithoutSystem([root.cert])
+      const context = none.withoutSystem([root.cert])
       assert.strictEqual(yield* connect(named, context, { serverName: "api.example.test" }), "ok")
       assert.strictEqual(yield* connect(addressed, context, { serverName: "10.9.8.7" }), "ok")
       assert.include(yield* connect(named, context), "another name")
@@ -144,7 +141,7 @@ describe("a server's name", () => {
       const root = yield* Certificates.makeAuthority
       const hostname = "server.example.test"
       const tls = yield* root.issue({ commonName: hostname, names: [] })
-      assert.strictEqual(yield* connect(tls, none.contextWithoutSystem([root.cert]), { hostname }), "ok")
+      assert.strictEqual(yield* connect(tls, none.withoutSystem([root.cert]), { hostname }), "ok")
     })
   )
 })

@@ -7,8 +7,13 @@ export type GetAuthorities = () => ReadonlyArray<X509Certificate>
 const clientAuth = "1.3.6.1.5.5.7.3.2"
 const anyExtendedKeyUsage = "2.5.29.37.0"
 
-const { oid } = CertificateExtensions
-const understood = new Set<string>([oid.keyUsage, oid.subjectAltName, oid.basicConstraints, oid.extKeyUsage])
+const { oids } = CertificateExtensions
+const understood = new Set<string>([
+  oids.keyUsage,
+  oids.subjectAltName,
+  oids.basicConstraints,
+  oids.extKeyUsage
+])
 
 /** True if every critical extension is checked, either in this file or by OpenSSL after its purpose check. */
 const isUnderstood = (extensions: CertificateExtensions.Extensions): boolean =>
@@ -18,7 +23,7 @@ const isUnderstood = (extensions: CertificateExtensions.Extensions): boolean =>
 const [digitalSignature, keyAgreement] = [0x80, 0x08]
 
 const maySign = (extensions: CertificateExtensions.Extensions): boolean => {
-  const keyUsage = extensions.get(oid.keyUsage)
+  const keyUsage = extensions.get(oids.keyUsage)
   // `value` is a BIT STRING: its tag, its length, the number of unused bits, then the bits.
   return keyUsage === undefined || ((keyUsage.value[3] ?? 0) & (digitalSignature | keyAgreement)) !== 0
 }
@@ -30,7 +35,7 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate, no
     authority.ca &&
     (usages === undefined || usages.includes(clientAuth) || usages.includes(anyExtendedKeyUsage)) &&
     isUnderstood(extensions) &&
-    !extensions.has(oid.nameConstraints) &&
+    !extensions.has(oids.nameConstraints) &&
     authority.validFromDate.getTime() <= now &&
     now <= authority.validToDate.getTime() &&
     certificate.checkIssued(authority) &&
@@ -59,7 +64,7 @@ export const isValidClient = (
     return (
       isUnderstood(extensions) &&
       maySign(extensions) &&
-      !extensions.has(oid.netscapeCertType) &&
+      !extensions.has(oids.netscapeCertType) &&
       anchors().some((anchor) => isSignedBy(certificate, anchor, now))
     )
   } catch {

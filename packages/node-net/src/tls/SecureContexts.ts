@@ -1,6 +1,7 @@
 import type { SecureContext, SecureContextOptions } from "node:tls"
+import type { EnvironmentVariables } from "../EnvironmentVariables.ts"
 import { tls } from "../NodeModules.ts"
-import * as SystemAnchors from "./SystemAnchors.ts"
+import * as MachineCertificates from "./MachineCertificates.ts"
 
 /** A client certificate and its key. */
 export interface ClientIdentity {
@@ -24,31 +25,29 @@ const contextOf = (
   })
 
 /** Makes TLS contexts that trust the system's certificates, given certificates, or both. */
-export interface TrustAnchors {
+export interface SecureContexts {
   /** Returns a context that trusts the system's certificates and `authorities` (PEM). */
-  readonly contextWithSystem: (authorities: ReadonlyArray<string>, identity?: ClientIdentity) => SecureContext
+  readonly withSystem: (authorities: ReadonlyArray<string>, identity?: ClientIdentity) => SecureContext
   /** Returns a context that trusts only `authorities` (PEM). */
-  readonly contextWithoutSystem: (
-    authorities: ReadonlyArray<string>,
-    identity?: ClientIdentity
-  ) => SecureContext
+  readonly withoutSystem: (authorities: ReadonlyArray<string>, identity?: ClientIdentity) => SecureContext
 }
 
 /**
- * Makes the trust anchors of this process. The system's certificates are Node's (Mozilla's, and NODE_EXTRA_CA_CERTS)
- * and the machine's. As in Go, the machine's certificates are read once, on first use.
+ * Makes `SecureContexts` for this process. The system's certificates are Node's (Mozilla's, and NODE_EXTRA_CA_CERTS)
+ * and the machine's. As in Go, the machine's certificates are read once, on first use. `env` has the environment
+ * variables of the process, of which SSL_CERT_FILE and SSL_CERT_DIR are used.
  */
-export const make = (variables: Readonly<Record<string, string | undefined>>): TrustAnchors => {
+export const make = (env: EnvironmentVariables): SecureContexts => {
   let machine: ReadonlyArray<string> | undefined
   let system: SecureContext | undefined
   return {
-    contextWithSystem: (authorities, identity) => {
-      machine ??= SystemAnchors.read(variables, tls.getCACertificates("default"))
+    withSystem: (authorities, identity) => {
+      machine ??= MachineCertificates.read(env, tls.getCACertificates("default"))
       const added = [...machine, ...authorities]
       const all = added.length === 0 ? undefined : [...tls.getCACertificates("default"), ...added]
       if (authorities.length > 0 || identity !== undefined) return contextOf(all, identity)
       return (system ??= contextOf(all, undefined))
     },
-    contextWithoutSystem: (authorities, identity) => contextOf(authorities, identity)
+    withoutSystem: (authorities, identity) => contextOf(authorities, identity)
   }
 }
