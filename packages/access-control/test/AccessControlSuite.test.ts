@@ -3,7 +3,7 @@ import * as TestReviews from "@registry-packages-proxy/testkit/access-control/Re
 import {
   authenticatorSuite,
   authorizerSuite,
-  type Fixture
+  type AccessFixture
 } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
 import { Layer } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
@@ -11,7 +11,7 @@ import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
 import { Unreachable } from "../src/ReviewError.ts"
 
-const reviews = ({ isReachable, rights, tokens }: Fixture) =>
+const reviews = ({ isReachable, rights, tokens }: AccessFixture) =>
   TestReviews.make({
     tokens: new Map(Object.entries(tokens)),
     rights: new Map(Object.entries(rights)),

@@ -1,4 +1,4 @@
-import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
+import { packagesRule } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
 import * as TestReviews from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import { Effect, Layer, Option, Redacted, Duration } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
@@ -8,7 +8,7 @@ import { Authorizer } from "../src/Authorizer.ts"
 import { format } from "../src/ResourceRule.ts"
 import { Forbidden, Invalid, Unreachable } from "../src/ReviewError.ts"
 
-export const alice = TestReviews.user("alice")
+export const alice = TestReviews.authenticatedUser("alice")
 export const token = "the-token-of-alice"
 
 export const unreachable = new Unreachable({ detail: "connection refused" })
@@ -22,7 +22,7 @@ export const invalid = new Invalid({ detail: "no review" })
 export const makeReviews = () =>
   TestReviews.make({
     tokens: new Map([[token, alice]]),
-    rights: new Map([[alice.name, [format(packages)]]])
+    rights: new Map([[alice.name, [format(packagesRule)]]])
   })
 
 /** Returns the rules that mock reviews allow to a user. */
@@ -47,7 +47,7 @@ export const tokenResult = (value = token) =>
 /** Authorizes a user for `packages`. Returns "allowed", or the tag of the error. */
 export const accessResult = (user = alice) =>
   Authorizer.use((authorizer) =>
-    authorizer.authorize(user, packages).pipe(
+    authorizer.authorize(user, packagesRule).pipe(
       Effect.as("allowed"),
       Effect.catch((error) =>
         Effect.succeed(error._tag === "Undecided" ? `Undecided: ${error.reason._tag}` : error._tag)
@@ -64,7 +64,7 @@ export const cachedUserAndAccess = (value = token) =>
     })
     return {
       user: Option.getOrUndefined(Option.map(user, ({ name }) => name)),
-      isAllowed: Authorizer.isAllowedByCache(yield* Authorizer, alice, packages)
+      isAllowed: Authorizer.isAllowedByCache(yield* Authorizer, alice, packagesRule)
     }
   })
 

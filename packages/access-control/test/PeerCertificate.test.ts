@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
-  type AuthorityRequest,
-  type CertificateRequest,
-  makeAuthorityOf
+  type AuthorityOptions,
+  type CertificateOptions,
+  makeAuthorityWith
 } from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, Option, Result, Schema } from "effect"
 import { X509Certificate } from "node:crypto"
@@ -12,11 +12,11 @@ const purpose = "INVALID_PURPOSE"
 
 /** Issues a client certificate and checks it. `options.error` is the name of OpenSSL's verification error. */
 const judged = Effect.fnUntraced(function* (
-  request: CertificateRequest,
-  options: { readonly error?: string; readonly authority?: AuthorityRequest; readonly anchors?: string } = {}
+  request: CertificateOptions,
+  options: { readonly error?: string; readonly authority?: AuthorityOptions; readonly anchors?: string } = {}
 ) {
-  const authority = yield* makeAuthorityOf(options.authority ?? {})
-  const { cert } = yield* authority.issue({ usage: "client", commonName: "alice", ...request })
+  const authority = yield* makeAuthorityWith(options.authority ?? {})
+  const { cert } = yield* authority.issue({ extendedKeyUsage: "client", commonName: "alice", ...request })
   return PeerCertificate.examine(
     new X509Certificate(cert),
     options.error,
@@ -94,8 +94,8 @@ describe("a certificate of an unknown client", () => {
     { flips, hasError: Schema.Boolean },
     ({ flips, hasError }) =>
       Effect.gen(function* () {
-        const authority = yield* makeAuthorityOf({})
-        const { cert } = yield* authority.issue({ usage: "any", commonName: "alice" })
+        const authority = yield* makeAuthorityWith({})
+        const { cert } = yield* authority.issue({ extendedKeyUsage: "any", commonName: "alice" })
         const bytes = Buffer.from(new X509Certificate(cert).raw)
         for (const { at, to } of flips) bytes[Math.abs(Math.trunc(at)) % bytes.length] = to
         const certificate = yield* Effect.option(
@@ -117,13 +117,17 @@ describe("a certificate of an unknown client", () => {
 })
 
 describe("a certificate with anyExtendedKeyUsage", () => {
-  const any = { usage: "any" } as const
+  const any = { extendedKeyUsage: "any" } as const
   const error = purpose
 
   it.effect("is accepted if one of the authorities signed it", () =>
     Effect.gen(function* () {
-      for (const usage of ["none", "client", "any"] as const) {
-        assert.strictEqual(outcome(yield* judged(any, { error, authority: { usage } })), "alice", usage)
+      for (const extendedKeyUsage of ["none", "client", "any"] as const) {
+        assert.strictEqual(
+          outcome(yield* judged(any, { error, authority: { extendedKeyUsage } })),
+          "alice",
+          extendedKeyUsage
+        )
       }
     })
   )
@@ -138,11 +142,11 @@ describe("a certificate with anyExtendedKeyUsage", () => {
   // OpenSSL reports INVALID_PURPOSE instead of the errors that it found before.
   it.effect("is refused if anything else is wrong with it", () =>
     Effect.gen(function* () {
-      const foreign = yield* makeAuthorityOf({ name: "CN=one" })
+      const foreign = yield* makeAuthorityWith({ name: "CN=one" })
       const other = { type: "1.2.3.4", value: Uint8Array.of(5, 0) }
       const nothing = Uint8Array.of(0x30, 0)
       for (const [what, request, options] of [
-        ["another usage", { usage: "server" }, {}],
+        ["another usage", { extendedKeyUsage: "server" }, {}],
         ["signed by no authority", any, { anchors: foreign.cert }],
         [
           "signed by another authority with the same name",
@@ -158,7 +162,7 @@ describe("a certificate with anyExtendedKeyUsage", () => {
           {}
         ],
         ["an extension that occurs twice", { ...any, extensions: [other, other] }, {}],
-        ["an authority for servers only", any, { authority: { usage: "server" } }],
+        ["an authority for servers only", any, { authority: { extendedKeyUsage: "server" } }],
         ["an authority that expired", any, { authority: { notAfter: new Date(Date.now() - 1000) } }],
         [
           "an authority with name constraints",
@@ -170,7 +174,7 @@ describe("a certificate with anyExtendedKeyUsage", () => {
           any,
           { authority: { extensions: [{ ...other, critical: true }] } }
         ]
-      ] as ReadonlyArray<readonly [string, CertificateRequest, Parameters<typeof judged>[1]]>) {
+      ] as ReadonlyArray<readonly [string, CertificateOptions, Parameters<typeof judged>[1]]>) {
         assert.strictEqual(outcome(yield* judged(request, { error, ...options })), "wrong-usage", what)
       }
       const harmless = { ...any, extensions: [other] }
@@ -180,9 +184,9 @@ describe("a certificate with anyExtendedKeyUsage", () => {
 
   it.effect("is refused if its signer is not an authority", () =>
     Effect.gen(function* () {
-      const authority = yield* makeAuthorityOf({})
-      const trusted = yield* authority.issue({ commonName: "bob", usage: "client" })
-      const { cert } = yield* authority.issue({ commonName: "alice", usage: "any" })
+      const authority = yield* makeAuthorityWith({})
+      const trusted = yield* authority.issue({ commonName: "bob", extendedKeyUsage: "client" })
+      const { cert } = yield* authority.issue({ commonName: "alice", extendedKeyUsage: "any" })
       const peer = PeerCertificate.examine(
         new X509Certificate(cert),
         error,

@@ -1,19 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
+import { packagesRule } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
 import * as ResourceRule from "../src/ResourceRule.ts"
 
 describe("ResourceRule", () => {
   it("rejects empty parts and wildcards", () => {
-    for (const part of Object.keys(packages) as ReadonlyArray<keyof typeof packages>) {
+    for (const part of Object.keys(packagesRule) as ReadonlyArray<keyof typeof packagesRule>) {
       for (const value of ["", "*", " ", "a*", "../x", "UPPER", "a b"]) {
-        assert.throws(() => ResourceRule.make({ ...packages, [part]: value }))
+        assert.throws(() => ResourceRule.make({ ...packagesRule, [part]: value }))
       }
     }
   })
 
   it("requires branded parts", () => {
     // @ts-expect-error -- a plain string is not a RulePart
-    const rule: ResourceRule.ResourceRule = { ...packages, name: "" }
+    const rule: ResourceRule.ResourceRule = { ...packagesRule, name: "" }
     assert.strictEqual(rule.name, "")
   })
 })

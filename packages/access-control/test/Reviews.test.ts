@@ -8,8 +8,8 @@ import {
   NotFound,
   Unreachable
 } from "@registry-packages-proxy/kubernetes/KubernetesError"
-import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
-import { user } from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
+import { packagesRule } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
+import { authenticatedUser } from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { Reviews } from "../src/Reviews.ts"
 
@@ -33,8 +33,8 @@ const answering = (status: unknown, failure?: KubernetesError["reason"]) => {
 }
 
 const ask = Reviews.use((reviews) => reviews.tokenReview(Redacted.make("the-token")))
-const alice = user("alice", { uid: "u", groups: ["g"], extra: { k: ["v"] } })
-const askAccess = Reviews.use((reviews) => reviews.subjectAccessReview(alice, packages))
+const alice = authenticatedUser("alice", { uid: "u", groups: ["g"], extra: { k: ["v"] } })
+const askAccess = Reviews.use((reviews) => reviews.subjectAccessReview(alice, packagesRule))
 
 describe("Reviews.layerKubernetes", () => {
   it.effect("sends the token, for the API server's own audience, and reads the user", () => {
@@ -45,7 +45,10 @@ describe("Reviews.layerKubernetes", () => {
     return Effect.gen(function* () {
       const found = Option.getOrThrow(yield* ask)
       assert.deepStrictEqual(created, [{ spec: { token: "the-token" } }])
-      assert.deepStrictEqual(found, user("alice", { uid: "u", groups: ["g"], extra: { k: ["v"], n: [] } }))
+      assert.deepStrictEqual(
+        found,
+        authenticatedUser("alice", { uid: "u", groups: ["g"], extra: { k: ["v"], n: [] } })
+      )
     }).pipe(Effect.provide(layer))
   })
 

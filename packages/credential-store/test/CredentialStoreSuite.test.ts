@@ -3,7 +3,10 @@ import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
 import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/TestFeed"
 import * as Mock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
 import { kubernetesList } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
-import { type Fixture, suite } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreSuite"
+import {
+  type CredentialStoreFixture,
+  suite
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreSuite"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { dump } from "js-yaml"
@@ -18,7 +21,7 @@ suite("mock", ({ sources, state, unreadable }) =>
   })
 )
 
-suite("feed in memory", ({ objects, state }: Fixture) =>
+suite("feed in memory", ({ objects, state }: CredentialStoreFixture) =>
   Layer.effectContext(
     Effect.gen(function* () {
       const one = yield* TestFeed.make("one feed")

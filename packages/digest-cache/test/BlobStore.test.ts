@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
-  cap,
+  cappedStoreBytes,
   suite,
   suiteCapped,
   suiteDurable
@@ -13,15 +13,19 @@ import { BlobStore } from "../src/BlobStore.ts"
 
 const fileSystem = Effect.gen(function* () {
   const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
-  return Layer.fresh(BlobStore.layerFileSystem({ directory, cap })).pipe(Layer.provide(NodeServices.layer))
+  return Layer.fresh(BlobStore.layerFileSystem({ directory, cap: cappedStoreBytes })).pipe(
+    Layer.provide(NodeServices.layer)
+  )
 }).pipe(Effect.provide(NodeServices.layer))
 
 const objects = Effect.sync(() => {
   const bucket = new Bucket()
-  return Layer.fresh(ObjectStore.layer(bucket, { maxSize: cap })).pipe(Layer.provide(NodeServices.layer))
+  return Layer.fresh(ObjectStore.layer(bucket, { maxSize: cappedStoreBytes })).pipe(
+    Layer.provide(NodeServices.layer)
+  )
 })
 
-const memory = BlobStore.layerMemory({ cap })
+const memory = BlobStore.layerMemory({ cap: cappedStoreBytes })
 
 suite("file system", Layer.unwrap(fileSystem))
 suiteCapped("file system", Layer.unwrap(fileSystem))

@@ -1,13 +1,13 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type CacheOptions, DigestCache } from "../src/DigestCache.ts"
 import { InodeChanges } from "../src/InodeChanges.ts"
-import { get } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { openAndRead } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import {
   FileFaults,
   intercept,
   interceptInodeChanges,
-  type Interceptor,
+  type FileInterceptor,
   layer as layerFaulty
 } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { assert } from "@effect/vitest"
@@ -38,7 +38,7 @@ export interface Harness {
    * Effects that run before and after each file operation. A test replaces them to act before or after a certain
    * operation.
    */
-  readonly hooks: { before: Interceptor["before"]; after: Interceptor["after"] }
+  readonly hooks: { before: FileInterceptor["before"]; after: FileInterceptor["after"] }
   /** Makes a cache over the directory, or over `options.directory`. */
   readonly live: (options?: Partial<CacheOptions>) => Layer.Layer<DigestCache>
   /**
@@ -59,7 +59,7 @@ export const defaultCap = 4 * 1024 * 1024
 export const assertRoom = (cap = defaultCap) =>
   Effect.gen(function* () {
     const filling = new TestPackage({ size: cap - 4 * 4096, seed: 77 })
-    assert.deepStrictEqual(yield* get(filling), { result: "miss", right: true })
+    assert.deepStrictEqual(yield* openAndRead(filling), { result: "miss", right: true })
   })
 
 /** Returns the names of the temporary files (`ingest-N`). */
@@ -80,7 +80,7 @@ const make = Effect.gen(function* () {
   const node = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const hooks: Harness["hooks"] = { before: () => Effect.void, after: () => Effect.void }
-  const interceptor: Interceptor = {
+  const interceptor: FileInterceptor = {
     before: (...call) => hooks.before(...call),
     after: (...call) => hooks.after(...call)
   }

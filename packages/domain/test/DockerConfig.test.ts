@@ -40,7 +40,7 @@ describe("DockerConfig", () => {
       .string({ unit: "grapheme" })
       .filter((text) => text.isWellFormed() && !text.startsWith("\0") && !text.endsWith("\0"))
     fc.assert(
-      fc.property(arbitrary.host, username, password, (host, name, secret) => {
+      fc.property(arbitrary.registryHost, username, password, (host, name, secret) => {
         const expected = `${name}:${secret}`
         assert.strictEqual(answer({ auths: { [host]: { auth: Base64.encode(expected) } } }, host), expected)
         assert.strictEqual(

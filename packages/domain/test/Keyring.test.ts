@@ -225,7 +225,7 @@ describe("the docker config entry that is used for a repository", () => {
 
   it("never throws, whatever the key", () => {
     fc.assert(
-      fc.property(arbitrary.anyText, arbitrary.host, (key, host) => {
+      fc.property(arbitrary.anyText, arbitrary.registryHost, (key, host) => {
         userFor({ [key]: login("x"), [`*.${key}`]: login("y") }, `${host}/a`)
       })
     )

@@ -7,7 +7,7 @@ import fc from "fast-check"
 describe("RepositoryKey", () => {
   it("is split into its host and name, without slashes at its end", () => {
     fc.assert(
-      fc.property(arbitrary.host, arbitrary.name, fc.nat(2), (host, name, slashes) => {
+      fc.property(arbitrary.registryHost, arbitrary.repositoryName, fc.nat(2), (host, name, slashes) => {
         const key = Option.getOrThrow(RepositoryKey.parse(`${host}/${name}${"/".repeat(slashes)}`))
         assert.deepEqual<unknown>(RepositoryKey.split(key), { host, name })
       })

@@ -149,7 +149,7 @@ layer(KubernetesFixture.layer, layerOptions)(
           const image = yield* prepareAccess
           const authority = yield* Certificates.makeAuthority
           // An intermediate authority is accepted, because every certificate in the file is a trust anchor.
-          const next = yield* (yield* Certificates.makeAuthority).intermediate()
+          const next = yield* (yield* Certificates.makeAuthority).makeIntermediate()
           const files = yield* replaceKeyPair("tls", yield* authority.issue())
           const program = yield* start("access-certificates", [
             `--tls-cert-file=${files.certificate}`,
@@ -159,18 +159,18 @@ layer(KubernetesFixture.layer, layerOptions)(
           const url = program.secureUrl(image.digest)
           yield* grant("e2e-user", "packages", { user: "e2e-user" })
           yield* grant("e2e-beside", "packages", { serviceAccount: "beside" })
-          const user = { commonName: "e2e-user", usage: "client" } as const
+          const user = { commonName: "e2e-user", extendedKeyUsage: "client" } as const
           const node = {
             commonName: "system:node:a",
             organizations: ["system:nodes"],
-            usage: "client"
+            extendedKeyUsage: "client"
           } as const
           const trusting = { ca: authority.cert }
           for (const [request, status] of [
             [user, 200],
             [node, 200],
-            [{ ...user, usage: "any" }, 200],
-            [{ ...user, usage: "server" }, 401],
+            [{ ...user, extendedKeyUsage: "any" }, 200],
+            [{ ...user, extendedKeyUsage: "server" }, 401],
             [{ ...user, commonName: "another" }, 403],
             [{ ...user, notAfter: new Date(Date.now() - 1000) }, 401]
           ] as const) {
@@ -181,7 +181,7 @@ layer(KubernetesFixture.layer, layerOptions)(
             )
           }
           const stranger = yield* next.issue(user)
-          const served = { ...trusting, certificate: stranger }
+          const served = { ...trusting, clientCertificate: stranger }
           assert.strictEqual(yield* SecureClient.statusOf(url, served), 401)
           assert.strictEqual(
             yield* SecureClient.statusOf(url, { ...served, token: yield* serviceAccountToken("beside") }),

@@ -61,7 +61,7 @@ layer(KubernetesFixture.layer, layerOptions)("Access over time, in both modes at
         const known = { token: yield* serviceAccountToken("known") }
         const stranger = { token: yield* serviceAccountToken("stranger") }
         const refused = { token: "nonsense" }
-        const certificate = yield* authority.issue({ commonName: "unreviewed", usage: "client" })
+        const certificate = yield* authority.issue({ commonName: "unreviewed", extendedKeyUsage: "client" })
         yield* grant("e2e-known", "packages", { serviceAccount: "known" })
         yield* grant("e2e-stranger", "packages", { serviceAccount: "stranger" })
         yield* each(({ is }) => Effect.andThen(is(known, 200), is(refused, 401)))

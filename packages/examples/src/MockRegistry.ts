@@ -12,7 +12,9 @@ import { settings } from "./LocalSettings.ts"
 
 /** Any host and prefix would do: the mock registry has the same packages in every repository. */
 const credentials = CredentialStoreMock.layer({
-  sources: { "": CredentialStoreMock.source({ host: "registry.example.com", repositoryPrefix: "packages" }) }
+  sources: {
+    "": CredentialStoreMock.registrySource({ host: "registry.example.com", repositoryPrefix: "packages" })
+  }
 })
 
 const proxy = Program.layerServer(settings).pipe(
@@ -28,10 +30,10 @@ const program = Effect.gen(function* () {
   yield* download("kubelet again", kubelet.digest)
 
   const containerd = yield* registry.putPackage(new TextEncoder().encode("another one"))
-  yield* registry.fault("resolve", { _tag: "Fail", reason: new TimedOut({ phase: "headers" }) })
+  yield* registry.injectFaults("resolve", { _tag: "Fail", reason: new TimedOut({ phase: "headers" }) })
   yield* download("containerd, registry stuck", containerd.digest)
   yield* download("containerd again", containerd.digest)
-  yield* Console.log(`the registry gave ${yield* registry.count("blob")} blobs`)
+  yield* Console.log(`the registry gave ${yield* registry.callCount("blob")} blobs`)
 })
 
 program.pipe(Effect.provide(Layer.mergeAll(proxy, FetchHttpClient.layer)), NodeRuntime.runMain)

@@ -21,7 +21,9 @@ const bucket = new Bucket()
 const kubelet = RegistryImage.ofPackage(new TextEncoder().encode("would be a tar"))
 
 const credentials = CredentialStoreMock.layer({
-  sources: { "": CredentialStoreMock.source({ host: "registry.example.com", repositoryPrefix: "packages" }) }
+  sources: {
+    "": CredentialStoreMock.registrySource({ host: "registry.example.com", repositoryPrefix: "packages" })
+  }
 })
 
 /** A proxy with its cache in the bucket, and a mock registry with these images. */

@@ -15,7 +15,7 @@ const user = "system:serviceaccount:testkit:reader"
 const make = (): FakeKubernetes => {
   const api = new FakeKubernetes({ collections: { [path]: "ConfigMap" } })
   // The suite requests this kind, which no server has.
-  api.missing.add("/apis/nothing.invalid/v1/namespaces/testkit/nothings")
+  api.missingPaths.add("/apis/nothing.invalid/v1/namespaces/testkit/nothings")
   api.reviews.users.set(token, { username: user })
   api.reviews.allows = (access) => access.user === user && access.resourceAttributes["verb"] === "get"
   return api

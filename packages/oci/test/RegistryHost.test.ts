@@ -8,7 +8,7 @@ const isHost = Schema.is(RegistryHost)
 
 describe("RegistryHost", () => {
   it("accepts every host name and address, with and without a port", () => {
-    fc.assert(fc.property(arbitrary.host, (text) => assert.isTrue(isHost(text), text)))
+    fc.assert(fc.property(arbitrary.registryHost, (text) => assert.isTrue(isHost(text), text)))
   })
 
   it.each([

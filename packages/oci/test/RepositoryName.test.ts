@@ -9,7 +9,7 @@ const isName = Schema.is(RepositoryName.RepositoryName)
 describe("RepositoryName", () => {
   it("accepts every name of OCI components; parsePath drops the slashes around it", () => {
     fc.assert(
-      fc.property(arbitrary.name, fc.nat(3), fc.nat(3), (name, before, after) => {
+      fc.property(arbitrary.repositoryName, fc.nat(3), fc.nat(3), (name, before, after) => {
         assert.isTrue(isName(name), name)
         const path = RepositoryName.parsePath("/".repeat(before) + name + "/".repeat(after))
         assert.strictEqual(Option.getOrThrow(path), name)

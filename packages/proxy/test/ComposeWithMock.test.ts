@@ -38,7 +38,7 @@ const registry = Layer.succeed(
 )
 
 const credentials = CredentialStoreMock.layer({
-  sources: { "": CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "packages" }) }
+  sources: { "": CredentialStoreMock.registrySource({ host: "registry.test", repositoryPrefix: "packages" }) }
 })
 
 const settings: Settings.Settings = {

@@ -56,7 +56,7 @@ interface Situation {
 /** Makes a server and a proxy, and pulls a package through the proxy into buffers that the test provides. */
 const pull = Effect.fnUntraced(function* ({ blob, proxy: proxyOptions, secure, variables }: Situation) {
   const scheme = secure ? "https" : "http"
-  const tls = yield* (yield* Certificates.makeAuthority).issue({ names: hosts })
+  const tls = yield* (yield* Certificates.makeAuthority).issue({ subjectAltNames: hosts })
   const server = yield* RawServer.make(respondToAll(scheme, blob), secure ? { tls } : {})
   const proxy = yield* ForwardProxy.make({ ...proxyOptions, target: server.host })
   const upstream = NodeUpstream.layer({ env: variables(proxy.host) })
@@ -160,7 +160,7 @@ describe("the proxy in HTTPS_PROXY", () => {
             blob
           })
           assert.isTrue(Result.getOrThrow(result).equals(content))
-          assert.isAtLeast(buffers.chunks, content.length / (64 * 1024))
+          assert.isAtLeast(buffers.collectedChunks, content.length / (64 * 1024))
         })
       )
     }

@@ -4,7 +4,7 @@ import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-client/RegistryClientMock"
 import {
-  images,
+  suiteImages,
   suite,
   suiteRepositoryName,
   SuiteRepository
@@ -24,7 +24,7 @@ const registry = (options: TestRegistryOptions) =>
     SuiteRepository,
     Effect.gen(function* () {
       const registry = yield* TestRegistry.make(options)
-      for (const image of images) yield* registry.put(suiteRepositoryName, image)
+      for (const image of suiteImages) yield* registry.put(suiteRepositoryName, image)
       return SuiteRepository.of({ source: registry.source(), name: suiteRepositoryName })
     })
   )
@@ -53,7 +53,7 @@ suite(
 suite(
   "mock",
   Layer.merge(
-    RegistryClientMock.layer(images),
+    RegistryClientMock.layer(suiteImages),
     Layer.succeed(SuiteRepository, {
       source: {
         scheme: "https",

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
-import { makeAuthority, type ServerCertificate } from "@registry-packages-proxy/testkit/machine/Certificates"
+import { makeAuthority, type IssuedCertificate } from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, FileSystem, Layer, Option, PlatformError, Redacted } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
@@ -40,7 +40,7 @@ const setUp = Effect.gen(function* () {
     ["/tls.key", one.key],
     ["/ca.crt", authority.cert]
   ])
-  const put = ({ chain, key }: ServerCertificate) => files.set("/tls.crt", chain).set("/tls.key", key)
+  const put = ({ chain, key }: IssuedCertificate) => files.set("/tls.crt", chain).set("/tls.key", key)
   const log = captureLog()
   return {
     authority,

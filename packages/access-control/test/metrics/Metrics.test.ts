@@ -60,7 +60,7 @@ describe("Metrics", () => {
 
   it.effect("count queued reviews, and by reason the reviews that are never sent", () => {
     const reviews = makeReviews()
-    reviews.state.gate = Effect.never
+    reviews.state.beforeResult = Effect.never
     const strangers = (count: number, name: string) =>
       Effect.forEach(Array.from({ length: count }), (_, n) => Effect.forkChild(tokenResult(`${name}-${n}`)))
     return Effect.gen(function* () {

@@ -12,7 +12,10 @@ import {
   moduleSource,
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
-import { type Fixture, suite } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreSuite"
+import {
+  type CredentialStoreFixture,
+  suite
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreSuite"
 import { FakeKubernetes } from "@registry-packages-proxy/testkit/kubernetes/FakeKubernetes"
 import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
@@ -42,7 +45,7 @@ const store = (api: FakeKubernetes, paths: ReadonlyArray<string> = []) =>
 const withStore =
   (api: FakeKubernetes, paths?: ReadonlyArray<string>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>) =>
-    Effect.raceFirst(self, api.unknownKind).pipe(Effect.provide(store(api, paths)))
+    Effect.raceFirst(self, api.dieOnUnknownKind).pipe(Effect.provide(store(api, paths)))
 
 /** Yields until the answer is `expected`. The test clock does not advance. */
 const until = (repository: string, expected: string) =>
@@ -64,7 +67,7 @@ const module = moduleSource({ name: "one", repo: "registry.example.com/modules" 
 const login = (password: string) => ({ host: "cluster.example.com", username: "reader", password })
 
 // In the states `waiting` and `stale`, the second feed is a credentials file that does not exist.
-suite("watch of an API server", ({ objects, sources: expected, state }: Fixture) =>
+suite("watch of an API server", ({ objects, sources: expected, state }: CredentialStoreFixture) =>
   Layer.effectContext(
     Effect.gen(function* () {
       const api = makeApi()
@@ -212,7 +215,7 @@ describe("CredentialStore from an API server", () => {
     Effect.fn(function* () {
       const api = makeApi()
       put(api, module)
-      api.refusal = () => 403
+      api.refuseWith = () => 403
       const log = captureLog()
       yield* Effect.gen(function* () {
         yield* untilStale
@@ -222,7 +225,7 @@ describe("CredentialStore from an API server", () => {
           log.matching("Warn", "ModuleSources of the API server", "403", "RBAC does not allow us"),
           1
         )
-        api.refusal = undefined
+        api.refuseWith = undefined
         yield* TestClock.adjust("1 minute")
         yield* until("registry.example.com/modules", "ModuleSource one")
         assert.isTrue((yield* status).synced)
@@ -238,7 +241,7 @@ describe("CredentialStore from an API server", () => {
         const api = makeApi()
         put(api, module)
         put(api, own)
-        api.missing.add(Resource.path(kind))
+        api.missingPaths.add(Resource.path(kind))
         const log = captureLog()
         yield* Effect.gen(function* () {
           yield* untilStale
@@ -246,7 +249,7 @@ describe("CredentialStore from an API server", () => {
           assert.isTrue((yield* status).synced)
           assert.isFalse((yield* status).upToDate, "what is not known is no 404")
           assert.lengthOf(log.matching("Warn", kind.kind, "404"), 1)
-          api.missing.clear()
+          api.missingPaths.clear()
           yield* TestClock.adjust("1 minute")
           yield* until("registry.example.com/modules", "ModuleSource one")
           yield* until("", "Secret d8-system/deckhouse-registry")
@@ -261,7 +264,7 @@ describe("CredentialStore from an API server", () => {
     Effect.fn(function* () {
       const api = makeApi()
       put(api, module)
-      api.missing.add(sources)
+      api.missingPaths.add(sources)
       const watched = Layer.unwrap(
         Effect.map(KubernetesApi, (kubernetes) =>
           CredentialStore.layerFeeds(WatchFeed.feeds(kubernetes, [{ ...required, isOptional: false }]))
@@ -271,7 +274,7 @@ describe("CredentialStore from an API server", () => {
         yield* untilStale
         yield* TestClock.adjust("5 minutes")
         assert.deepStrictEqual((yield* status).waitingFor, ["module-sources"])
-        api.missing.clear()
+        api.missingPaths.clear()
         yield* TestClock.adjust("1 minute")
         yield* until("registry.example.com/modules", "ModuleSource one")
       }).pipe(Effect.provide(watched))

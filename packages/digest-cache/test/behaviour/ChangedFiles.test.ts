@@ -1,8 +1,8 @@
 import {
   readInBackground,
-  get,
-  read,
-  settled
+  openAndRead,
+  readRange,
+  awaitPullEnd
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { adjust } from "@registry-packages-proxy/testkit/machine/TestClock"
@@ -84,7 +84,7 @@ describe("a file that changes while it is read", () => {
           harness.run(
             Effect.gen(function* () {
               const wanted = new TestPackage({ size: large, seed: 1 })
-              if (how === "a hit") yield* Effect.andThen(get(wanted), settled(wanted))
+              if (how === "a hit") yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
               const reading = yield* opened(wanted)
               assert.strictEqual(reading.cacheResult, how === "a hit" ? "hit" : "miss")
               const body = reading.body(0, large)
@@ -92,13 +92,13 @@ describe("a file that changes while it is read", () => {
               const begun = yield* body.reader.read(new Uint8Array(1000))
               // A second reader reads a part before the change.
               const other = yield* readInBackground(wanted, { start: 10, end: 2000 })
-              yield* settled(wanted)
+              yield* awaitPullEnd(wanted)
               yield* other.at(1990)
               yield* flipBit(yield* onlyFile(harness), { at: 500_000, time })
               assertBroken(yield* brokenAt(body, begun))
               // The next caller finds the wrong byte. The caller after that downloads the package again.
-              assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
-              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "BodyError")
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
             })
           )
         )
@@ -111,12 +111,12 @@ describe("a file that changes while it is read", () => {
       harness.run(
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
-          yield* Effect.andThen(get(wanted), settled(wanted))
+          yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
           const body = (yield* opened(wanted)).body(0, large)
           if (body._tag === "Bytes") return assert.fail("a large package has a reader")
           const begun = yield* body.reader.read(new Uint8Array(1000))
           yield* flipBit(yield* onlyFile(harness), { at: 500_000, time: "restored" })
-          assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+          assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "BodyError")
           yield* settle
           assert.deepStrictEqual(yield* harness.blobs, [])
           assertBroken(yield* brokenAt(body, begun))
@@ -131,16 +131,16 @@ describe("a file that changes while it is read", () => {
         harness.run(
           Effect.gen(function* () {
             const wanted = new TestPackage({ size: large, seed: 1 })
-            if (how === "a hit") yield* Effect.andThen(get(wanted), settled(wanted))
+            if (how === "a hit") yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
             const body = (yield* opened(wanted)).body(0, large)
             if (body._tag === "Bytes") return assert.fail("a large package has a reader")
             const begun = yield* body.reader.read(new Uint8Array(1000))
-            yield* settled(wanted)
+            yield* awaitPullEnd(wanted)
             const file = yield* onlyFile(harness)
             yield* flipBit(file, { at: 500_000, time: "restored" })
             yield* harness.fs.remove(file)
             assertBroken(yield* brokenAt(body, begun))
-            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
           })
         )
       )
@@ -152,7 +152,7 @@ describe("a file that changes while it is read", () => {
       harness.run(
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
-          yield* Effect.andThen(get(wanted), settled(wanted))
+          yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
           const file = yield* onlyFile(harness)
           yield* flipBit(file, { at: 500_000, time: "restored" })
           harness.hooks.before = (operation) =>
@@ -166,7 +166,7 @@ describe("a file that changes while it is read", () => {
           const broken = yield* brokenAt((yield* opened(wanted)).body(0, large), 0)
           assert.isBelow(broken.count, large)
           assert.include(JSON.stringify(broken.reason), "DigestMismatch")
-          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
         })
       )
     )
@@ -177,12 +177,12 @@ describe("a file that changes while it is read", () => {
       harness.run(
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
-          yield* Effect.andThen(get(wanted), settled(wanted))
+          yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
           const body = (yield* opened(wanted)).body(0, large)
           yield* harness.faults.set({ operation: "stat", reason: "Unknown", code: "EBADF" })
           assertBroken(yield* brokenAt(body, 0))
           yield* harness.faults.set()
-          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
         })
       )
     )
@@ -197,12 +197,12 @@ describe("a file that changes between stat and read", () => {
         const other = new TestPackage({ size: small, seed: 2 })
         yield* harness.run(
           Effect.gen(function* () {
-            yield* Effect.andThen(get(wanted), settled(wanted))
+            yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
             // The package is verified by a use, then evicted from memory by another package.
             for (const next of ["verified", "changed"]) {
-              yield* Effect.andThen(get(other), settled(other))
+              yield* Effect.andThen(openAndRead(other), awaitPullEnd(other))
               if (next === "verified")
-                assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+                assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
             }
             let flipped = false
             harness.hooks.before = (operation, path) => {
@@ -210,9 +210,9 @@ describe("a file that changes between stat and read", () => {
               flipped = true
               return flipBit(path, { at: 7, time: "restored" })
             }
-            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
             assert.isTrue(flipped)
-            assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "memory", right: true })
           }),
           { maxMemory: small + 1000 }
         )
@@ -227,15 +227,15 @@ describe("the cache's own changes of its files", () => {
       harness.run(
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
-          yield* Effect.andThen(get(wanted), settled(wanted))
+          yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
           const before = countReads(harness)
           const reading = yield* opened(wanted)
           yield* adjust(untilSaved)
           yield* settle
-          assert.isTrue((yield* read(reading)).equals(wanted.bytes))
+          assert.isTrue((yield* readRange(reading)).equals(wanted.bytes))
           const reads = before()
           const after = countReads(harness)
-          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
           yield* settle
           assert.strictEqual(after(), reads, "read once, without a second read for a hash")
         })
@@ -254,7 +254,7 @@ describe("the cache's own changes of its files", () => {
             const wanted = new TestPackage({ size: large, seed: 1 })
             const done = Latch.makeUnsafe(false)
             const goOn = Latch.makeUnsafe(false)
-            if (operation === "utimes") yield* Effect.andThen(get(wanted), settled(wanted))
+            if (operation === "utimes") yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
             else wanted.holdAt(large)
             const reader = yield* opened(wanted)
             const body = reader.body(0, large)
@@ -267,7 +267,7 @@ describe("the cache's own changes of its files", () => {
             harness.hooks.after = (seen) =>
               seen === operation ? Effect.andThen(done.open, goOn.await) : Effect.void
             const time = yield* Effect.forkChild(adjust(untilSaved))
-            wanted.proceed()
+            wanted.release()
             yield* done.await
             const rest = yield* Effect.forkChild(
               Effect.gen(function* () {
@@ -301,12 +301,12 @@ describe("the cache's own changes of its files", () => {
                       )
                     })
               // The reader of the fill may fail.
-              yield* Effect.andThen(Effect.exit(get(wanted)), settled(wanted))
+              yield* Effect.andThen(Effect.exit(openAndRead(wanted)), awaitPullEnd(wanted))
               yield* adjust(untilSaved)
               yield* settle
               assert.isTrue(flipped)
-              assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
-              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "BodyError")
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
             })
           )
         )

@@ -1,4 +1,9 @@
-import { get, peek, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import {
+  openAndRead,
+  peek,
+  readRange,
+  awaitPullEnd
+} from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
@@ -47,7 +52,7 @@ describe("joining a fill", () => {
               yield* Deferred.await(renamed)
               yield* Fiber.join(first)
               const joining = yield* Effect.forkChild(
-                Effect.provideService(get(wanted), References.MaxOpsBeforeYield, operations),
+                Effect.provideService(openAndRead(wanted), References.MaxOpsBeforeYield, operations),
                 { startImmediately: true }
               )
               yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
@@ -79,11 +84,11 @@ describe("peek and open", () => {
                   ? Effect.andThen(Deferred.succeed(renaming, undefined), goOn.await)
                   : Effect.void
               wanted.holdAt(size >> 1)
-              const first = yield* Effect.forkChild(get(wanted))
-              yield* wanted.held
+              const first = yield* Effect.forkChild(openAndRead(wanted))
+              yield* wanted.awaitHeld
               const midway = yield* Effect.forkChild(bothOf(wanted))
               yield* settle
-              wanted.proceed()
+              wanted.release()
               yield* Deferred.await(renaming)
               const verified = yield* Effect.forkChild(bothOf(wanted))
               yield* settle
@@ -93,7 +98,7 @@ describe("peek and open", () => {
               const waiting = size === small ? "collapsed" : "hit"
               assert.deepStrictEqual(yield* Fiber.join(verified), [waiting, waiting])
               yield* Fiber.join(first)
-              yield* settled(wanted)
+              yield* awaitPullEnd(wanted)
               const kept = size === small ? "memory" : "hit"
               assert.deepStrictEqual(yield* bothOf(wanted), [kept, kept])
             })
@@ -110,15 +115,15 @@ describe("peek and open", () => {
             new TestPackage({ size: 3_000_000, seed: 1 }),
             new TestPackage({ size: 2_000_000, seed: 2 })
           ]
-          yield* Effect.andThen(get(kept), settled(kept))
+          yield* Effect.andThen(openAndRead(kept), awaitPullEnd(kept))
           const inUse = yield* opened(kept)
           wanted.holdAt(0)
           const reader = yield* Effect.forkChild(opened(wanted))
-          yield* wanted.held
+          yield* wanted.awaitHeld
           assert.isTrue(Option.isNone(yield* peek(wanted.key)))
-          wanted.proceed()
+          wanted.release()
           assert.strictEqual((yield* Fiber.join(reader)).cacheResult, "bypass")
-          assert.isTrue((yield* read(inUse)).equals(kept.bytes))
+          assert.isTrue((yield* readRange(inUse)).equals(kept.bytes))
         })
       )
     )
@@ -131,7 +136,7 @@ describe("removing a package and caching it again", () => {
       harness.run(
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
-          yield* Effect.andThen(get(wanted), settled(wanted))
+          yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
           const [name = ""] = yield* harness.blobs
           const removing = Deferred.makeUnsafe<void>()
           const goOn = Latch.makeUnsafe(false)
@@ -141,16 +146,16 @@ describe("removing a package and caching it again", () => {
               : Effect.void
           // The file's size now differs from the size in its name, so its entry is dropped.
           yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
-          const dropping = yield* Effect.forkChild(get(wanted))
+          const dropping = yield* Effect.forkChild(openAndRead(wanted))
           yield* Deferred.await(removing)
-          const adding = yield* Effect.forkChild(get(wanted))
+          const adding = yield* Effect.forkChild(openAndRead(wanted))
           yield* settle
           yield* goOn.open
           assert.isTrue((yield* Fiber.join(adding)).right)
           assert.isTrue((yield* Fiber.join(dropping)).right)
-          yield* settled(wanted)
+          yield* awaitPullEnd(wanted)
           assert.deepStrictEqual(yield* harness.blobs, [name])
-          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
           assert.strictEqual(wanted.resolveCalls, 2)
           yield* assertRoom()
         })
@@ -172,7 +177,7 @@ describe("removing a package and caching it again", () => {
           coming.holdAt(large)
           const key = { ...coming.key, platform: Platform.make("linux/arm64") }
           yield* cache.open(key, coming.source())
-          yield* Effect.andThen(get(present), settled(present))
+          yield* Effect.andThen(openAndRead(present), awaitPullEnd(present))
           const [name = ""] = (yield* harness.blobs).filter((name) => !name.startsWith("ingest-"))
           // The commit of `other` is in progress. The commit of `coming` waits for it. The removal of `present` waits
           // for the commit of `coming`.
@@ -180,18 +185,18 @@ describe("removing a package and caching it again", () => {
             operation === "rename"
               ? Effect.andThen(Deferred.succeed(renaming, undefined), goOn.await)
               : Effect.void
-          yield* get(other)
+          yield* openAndRead(other)
           yield* Deferred.await(renaming)
-          coming.proceed()
+          coming.release()
           yield* settle
           yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
-          const dropping = yield* Effect.forkChild(get(present))
+          const dropping = yield* Effect.forkChild(openAndRead(present))
           yield* settle
           yield* goOn.open
           assert.deepStrictEqual(yield* Fiber.join(dropping), { result: "hit", right: true })
           yield* settle
           assert.include(yield* harness.blobs, name)
-          assert.deepStrictEqual(yield* get(present), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(present), { result: "hit", right: true })
         }).pipe(Effect.scoped, Effect.andThen(assertRoom()))
       )
     )
@@ -208,7 +213,7 @@ describe("removing a package and caching it again", () => {
             for (let turns = 0; turns < 12; turns++) {
               for (let operations = 3; operations < 8; operations++) {
                 const wanted = new TestPackage({ size: 300_000, seed: seed++ })
-                yield* Effect.andThen(get(wanted), settled(wanted))
+                yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
                 for (const name of yield* harness.blobs)
                   yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
                 goOn = Latch.makeUnsafe(false)
@@ -220,7 +225,7 @@ describe("removing a package and caching it again", () => {
                     ? Effect.andThen(Deferred.succeed(looked, undefined), goOn.await)
                     : Effect.void
                 const caller = yield* Effect.forkChild(
-                  Effect.provideService(get(wanted), References.MaxOpsBeforeYield, operations)
+                  Effect.provideService(openAndRead(wanted), References.MaxOpsBeforeYield, operations)
                 )
                 yield* Deferred.await(looked)
                 yield* goOn.open

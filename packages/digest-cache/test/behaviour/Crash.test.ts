@@ -1,5 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { get } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { openAndRead } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Config, Effect, FileSystem, Layer, Random, Stream } from "effect"
 import { ChildProcess } from "effect/process"
@@ -41,7 +41,7 @@ const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
         const left = (yield* unfinished(fs, directory)).length
         assert.isAtMost(diskUse(directory), cap, `after a kill at ${delay} ms`)
         const live = DigestCache.layer({ directory, cap }).pipe(Layer.provide(NodeServices.layer))
-        const got = yield* Effect.forEach(wanted, (one) => get(one)).pipe(
+        const got = yield* Effect.forEach(wanted, (one) => openAndRead(one)).pipe(
           Effect.provide(live, { local: true })
         )
         assert.isTrue(

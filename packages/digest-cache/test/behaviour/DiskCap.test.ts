@@ -1,8 +1,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
   readInBackground,
-  get,
-  settled
+  openAndRead,
+  awaitPullEnd
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { intercept } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
@@ -56,7 +56,7 @@ describe("the cap on disk use", () => {
           (_, seed) => new TestPackage({ size: (sizes[seed % sizes.length] ?? 0) + seed, seed })
         )
         for (const concurrency of [30, 7]) {
-          const results = yield* Effect.forEach(packages, (wanted) => get(wanted), { concurrency })
+          const results = yield* Effect.forEach(packages, (wanted) => openAndRead(wanted), { concurrency })
           assert.isTrue(results.every(({ right }) => right))
         }
       })
@@ -70,23 +70,25 @@ describe("the cap on disk use", () => {
         if (used === undefined || other === undefined || next === undefined) return
         // Readers receive the last bytes shortly before the fill releases its space, so wait until the fills have
         // ended.
-        yield* Effect.forEach([used, other], (wanted) => Effect.andThen(get(wanted), settled(wanted)))
+        yield* Effect.forEach([used, other], (wanted) =>
+          Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
+        )
         yield* Effect.gen(function* () {
           const cache = yield* DigestCache
           const reading = yield* cache.open(used.key, used.source())
           assert.strictEqual(reading.cacheResult, "hit")
-          assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
+          assert.deepStrictEqual(yield* openAndRead(next), { result: "miss", right: true })
           assert.isAtMost(diskUse(directory), cap)
           assert.strictEqual(
-            (yield* get(used)).result,
+            (yield* openAndRead(used)).result,
             "hit",
             "the package that was not open was evicted, although it was used later"
           )
           const rest = yield* cache.open(next.key, next.source())
           assert.strictEqual(rest.cacheResult, "hit")
-          assert.deepStrictEqual(yield* get(other), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* openAndRead(other), { result: "bypass", right: true })
         }).pipe(Effect.scoped)
-        assert.deepStrictEqual(yield* get(other), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(other), { result: "miss", right: true })
       })
     )
   )
@@ -99,9 +101,9 @@ describe("the cap on disk use", () => {
         yield* Effect.gen(function* () {
           const reader = yield* readInBackground(one)
           yield* Fiber.join(reader.fiber)
-          assert.deepStrictEqual(yield* get(two), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* openAndRead(two), { result: "bypass", right: true })
         }).pipe(Effect.scoped)
-        assert.deepStrictEqual(yield* get(two), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(two), { result: "miss", right: true })
       })
     )
   )

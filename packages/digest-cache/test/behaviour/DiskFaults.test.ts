@@ -2,10 +2,10 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
   admission,
   readInBackground,
-  get,
+  openAndRead,
   peek,
-  read,
-  settled
+  readRange,
+  awaitPullEnd
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { readAll, TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import type { FileOperation } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
@@ -26,7 +26,7 @@ describe("DigestCache on a failing disk", () => {
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: small, seed: 1 })
         for (const _ of ["first", "second"]) {
-          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
         }
         assert.isTrue(yield* degraded)
       }).pipe(
@@ -45,10 +45,10 @@ describe("DigestCache on a failing disk", () => {
         Effect.gen(function* () {
           const wanted = [1, 2, 3].map((seed) => new TestPackage({ size: small, seed }))
           yield* harness.fs.remove(harness.directory, { recursive: true })
-          yield* Effect.forEach(wanted, (one) => get(one), { concurrency: "unbounded" })
+          yield* Effect.forEach(wanted, (one) => openAndRead(one), { concurrency: "unbounded" })
           for (const one of wanted) {
-            yield* settled(one)
-            assert.deepStrictEqual(yield* get(one), { result: "memory", right: true })
+            yield* awaitPullEnd(one)
+            assert.deepStrictEqual(yield* openAndRead(one), { result: "memory", right: true })
           }
           assert.lengthOf(yield* harness.blobs, wanted.length)
           assert.isFalse(yield* degraded)
@@ -81,28 +81,28 @@ describe("DigestCache on a failing disk", () => {
                 readInBackground(wanted, { start, end })
               )
               const [first] = readers
-              yield* Effect.andThen(wanted.held, first?.at(400_000) ?? Effect.void)
+              yield* Effect.andThen(wanted.awaitHeld, first?.at(400_000) ?? Effect.void)
               // This caller reads nothing before the failure.
               const idle = yield* (yield* DigestCache).open(wanted.key, wanted.source())
               yield* harness.faults.set({ operation: "write", reason })
-              wanted.proceed()
+              wanted.release()
               for (const [index, [start, end]] of ranges.entries()) {
                 const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
                 assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
               }
-              assert.isTrue((yield* read(idle)).equals(wanted.bytes))
+              assert.isTrue((yield* readRange(idle)).equals(wanted.bytes))
               assert.deepStrictEqual(
-                wanted.offsets,
+                wanted.streamOffsets,
                 [0, ...[...ranges, "idle"].map(() => 400_000)],
                 "no reader starts again at the first byte"
               )
               assert.isTrue(yield* degraded)
               assert.deepStrictEqual(yield* harness.blobs, [])
               yield* harness.faults.set()
-              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-              yield* settled(wanted)
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+              yield* awaitPullEnd(wanted)
               assert.isFalse(yield* degraded)
-              assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
             })
           )
         )
@@ -133,10 +133,10 @@ describe("DigestCache on a failing disk", () => {
             else yield* harness.faults.set({ operation: "open", reason: "PermissionDenied" })
             const opened = yield* (yield* DigestCache).open(wanted.key, counted)
             if (at > 0) {
-              yield* wanted.held
+              yield* wanted.awaitHeld
               yield* harness.faults.set({ operation: "write", reason: "WriteZero" })
-              wanted.proceed()
-              yield* settled(wanted)
+              wanted.release()
+              yield* awaitPullEnd(wanted)
             }
             const body = opened.body(0, wanted.size)
             if (body._tag === "Bytes") return assert.fail("a large package has a reader")
@@ -166,16 +166,16 @@ describe("DigestCache on a failing disk", () => {
       harness.run(
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
-          wanted.served = Buffer.from(wanted.bytes)
-          wanted.served.writeUInt8(wanted.bytes.readUInt8(large - 1) ^ 1, large - 1)
+          wanted.sourceBytes = Buffer.from(wanted.bytes)
+          wanted.sourceBytes.writeUInt8(wanted.bytes.readUInt8(large - 1) ^ 1, large - 1)
           wanted.holdAt(400_000)
           const readers = [
             yield* readInBackground(wanted),
             yield* readInBackground(wanted, { start: 0, end: 100_000 })
           ]
-          yield* wanted.held
+          yield* wanted.awaitHeld
           yield* harness.faults.set({ operation: "write", reason: "Unknown" })
-          wanted.proceed()
+          wanted.release()
           for (const { fiber } of readers)
             assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "BodyError")
         })
@@ -183,11 +183,11 @@ describe("DigestCache on a failing disk", () => {
     )
   )
 
-  const faults: ReadonlyArray<{ readonly operation: FileOperation; readonly path?: string }> = [
-    { operation: "open", path: "ingest" },
+  const faults: ReadonlyArray<{ readonly operation: FileOperation; readonly pathIncludes?: string }> = [
+    { operation: "open", pathIncludes: "ingest" },
     { operation: "write" },
     { operation: "rename" },
-    { operation: "stat", path: "ingest" }
+    { operation: "stat", pathIncludes: "ingest" }
   ]
   for (const fault of faults) {
     for (const size of [small, large]) {
@@ -200,15 +200,15 @@ describe("DigestCache on a failing disk", () => {
                 const wanted = new TestPackage({ size, seed: 1 })
                 yield* harness.faults.set({ ...fault, reason: "Unknown" })
                 for (let times = 0; times < 3; times++) {
-                  assert.isTrue((yield* get(wanted)).right)
-                  yield* settled(wanted)
+                  assert.isTrue((yield* openAndRead(wanted)).right)
+                  yield* awaitPullEnd(wanted)
                 }
                 assert.isTrue(yield* degraded)
                 assert.strictEqual(yield* admission(size), "bypass")
                 assert.deepStrictEqual(yield* harness.blobs, [])
                 yield* harness.faults.set()
-                assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-                yield* settled(wanted)
+                assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+                yield* awaitPullEnd(wanted)
                 assert.isFalse(yield* degraded)
                 yield* assertRoom()
               })
@@ -223,12 +223,12 @@ describe("DigestCache on a failing disk", () => {
       harness.run(
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
-          yield* Effect.andThen(get(wanted), settled(wanted))
-          yield* harness.faults.set({ operation: "open", reason: "Unknown", path: "blobs" })
-          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
+          yield* harness.faults.set({ operation: "open", reason: "Unknown", pathIncludes: "blobs" })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
           assert.isTrue(yield* degraded)
           yield* harness.faults.set()
-          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
           assert.isFalse(yield* degraded)
         })
       )
@@ -243,13 +243,13 @@ describe("DigestCache on a failing disk", () => {
             new TestPackage({ size: large, seed: 1 }),
             new TestPackage({ size: large, seed: 2 })
           ]
-          yield* Effect.andThen(get(present), settled(present))
-          yield* harness.faults.set({ operation: "open", reason: "Unknown", path: "blobs" })
-          yield* get(present)
+          yield* Effect.andThen(openAndRead(present), awaitPullEnd(present))
+          yield* harness.faults.set({ operation: "open", reason: "Unknown", pathIncludes: "blobs" })
+          yield* openAndRead(present)
           assert.isTrue(yield* degraded)
           yield* harness.faults.set()
-          assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
-          yield* settled(next)
+          assert.deepStrictEqual(yield* openAndRead(next), { result: "miss", right: true })
+          yield* awaitPullEnd(next)
           assert.isFalse(yield* degraded)
         })
       )
@@ -261,11 +261,11 @@ describe("DigestCache on a failing disk", () => {
       harness.run(
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
-          yield* Effect.andThen(get(wanted), settled(wanted))
-          yield* harness.faults.set({ operation: "read", reason: "Unknown", from: 3 })
-          assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+          yield* Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
+          yield* harness.faults.set({ operation: "read", reason: "Unknown", fromCall: 3 })
+          assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "BodyError")
           yield* harness.faults.set()
-          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
         })
       )
     )
@@ -275,13 +275,13 @@ describe("DigestCache on a failing disk", () => {
     withHarness((harness) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
-        yield* harness.run(Effect.andThen(get(wanted), settled(wanted)))
+        yield* harness.run(Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted)))
         yield* harness.run(
           Effect.gen(function* () {
             yield* harness.faults.set({ operation: "read", reason: "Unknown" })
-            assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+            assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "BodyError")
             yield* harness.faults.set()
-            assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
           })
         )
       })
@@ -296,14 +296,14 @@ describe("DigestCache on a failing disk", () => {
           const wanted = new TestPackage({ size: large, seed: 2 })
           failing.failAt = 500_000
           yield* harness.faults.set({ operation: "remove", reason: "Unknown" })
-          yield* Effect.flip(get(failing))
-          yield* settled(failing)
+          yield* Effect.flip(openAndRead(failing))
+          yield* awaitPullEnd(failing)
           assert.lengthOf(yield* unfinished(harness.fs, harness.directory), 1)
-          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
-          yield* settled(wanted)
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
+          yield* awaitPullEnd(wanted)
           yield* harness.faults.set()
-          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-          yield* settled(wanted)
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+          yield* awaitPullEnd(wanted)
           assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
         }),
         { cap: 1_600_000 }
@@ -317,13 +317,13 @@ describe("DigestCache on a failing disk", () => {
         Effect.gen(function* () {
           const present = new TestPackage({ size: large, seed: 1 })
           const wanted = new TestPackage({ size: large, seed: 2 })
-          yield* Effect.andThen(get(present), settled(present))
+          yield* Effect.andThen(openAndRead(present), awaitPullEnd(present))
           yield* harness.faults.set({ operation: "remove", reason: "PermissionDenied" })
-          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
-          assert.deepStrictEqual(yield* get(present), { result: "hit", right: true })
-          yield* settled(wanted)
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* openAndRead(present), { result: "hit", right: true })
+          yield* awaitPullEnd(wanted)
           yield* harness.faults.set()
-          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
         }),
         { cap: 1_600_000 }
       )
@@ -338,17 +338,17 @@ describe("DigestCache on a failing disk", () => {
             new TestPackage({ size: large, seed: 1 }),
             new TestPackage({ size: large, seed: 2 })
           ]
-          yield* Effect.andThen(get(first), settled(first))
+          yield* Effect.andThen(openAndRead(first), awaitPullEnd(first))
           second.holdAt(500_000)
           const reader = yield* readInBackground(second)
-          yield* second.held
+          yield* second.awaitHeld
           yield* harness.fs.remove(harness.directory, { recursive: true })
-          second.proceed()
+          second.release()
           assert.isTrue((yield* Fiber.join(reader.fiber)).equals(second.bytes))
-          yield* settled(second)
-          assert.deepStrictEqual(yield* get(first), { result: "miss", right: true })
-          yield* settled(first)
-          assert.deepStrictEqual(yield* get(first), { result: "hit", right: true })
+          yield* awaitPullEnd(second)
+          assert.deepStrictEqual(yield* openAndRead(first), { result: "miss", right: true })
+          yield* awaitPullEnd(first)
+          assert.deepStrictEqual(yield* openAndRead(first), { result: "hit", right: true })
           assert.isFalse(yield* degraded)
         }).pipe(Effect.scoped, Effect.andThen(assertRoom()))
       )
@@ -363,15 +363,15 @@ describe("DigestCache on a failing disk", () => {
             new TestPackage({ size: large, seed: 1 }),
             new TestPackage({ size: large, seed: 2 })
           ]
-          yield* harness.run(Effect.andThen(get(first), settled(first)))
+          yield* harness.run(Effect.andThen(openAndRead(first), awaitPullEnd(first)))
           yield* harness.faults.set({ operation, reason: "PermissionDenied" })
           yield* harness.run(
             Effect.gen(function* () {
               assert.isTrue(yield* degraded)
-              assert.deepStrictEqual(yield* get(first), { result: "bypass", right: true })
+              assert.deepStrictEqual(yield* openAndRead(first), { result: "bypass", right: true })
               yield* harness.faults.set()
-              assert.deepStrictEqual(yield* get(second), { result: "miss", right: true })
-              yield* settled(second)
+              assert.deepStrictEqual(yield* openAndRead(second), { result: "miss", right: true })
+              yield* awaitPullEnd(second)
               assert.isFalse(yield* degraded)
               const peeked = yield* peek(first.key)
               assert.isTrue(Option.isNone(peeked), "the cap has no space for both packages")

@@ -1,4 +1,4 @@
-import { get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { openAndRead, awaitPullEnd } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -13,7 +13,7 @@ describe("the modes of the cache's files", () => {
         const wanted = new TestPackage({ size: 600_000, seed: 1 })
         const blobs = `${harness.directory}/blobs`
         yield* Effect.orDie(harness.fs.chmod(harness.directory, 0o755))
-        yield* harness.run(Effect.andThen(get(wanted), settled(wanted)))
+        yield* harness.run(Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted)))
         const [name = ""] = yield* harness.blobs
         const file = harness.pathOf(name)
         const modes = Effect.forEach([harness.directory, blobs, file], modeOf)
@@ -22,17 +22,17 @@ describe("the modes of the cache's files", () => {
           Effect.forEach([harness.directory, blobs, file], (path) => harness.fs.chmod(path, 0o775))
         )
         yield* loosen
-        yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
+        yield* harness.run(Effect.map(openAndRead(wanted), ({ result }) => assert.strictEqual(result, "hit")))
         assert.deepStrictEqual(yield* modes, ["700", "700", "600"])
         // A directory with foreign files keeps its mode.
         yield* loosen
         yield* Effect.orDie(harness.fs.writeFile(`${harness.directory}/notes`, new Uint8Array(1)))
-        yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
+        yield* harness.run(Effect.map(openAndRead(wanted), ({ result }) => assert.strictEqual(result, "hit")))
         assert.deepStrictEqual(yield* modes, ["775", "700", "600"])
         // If chmod fails, the cache still works.
         yield* loosen
         yield* harness.faults.set({ operation: "chmod", reason: "PermissionDenied" })
-        yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
+        yield* harness.run(Effect.map(openAndRead(wanted), ({ result }) => assert.strictEqual(result, "hit")))
         assert.deepStrictEqual(yield* modes, ["775", "775", "775"])
       })
     )

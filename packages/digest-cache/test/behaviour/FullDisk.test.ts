@@ -1,9 +1,9 @@
 import {
   readInBackground,
-  get,
+  openAndRead,
   peek,
-  read,
-  settled
+  readRange,
+  awaitPullEnd
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import type { FileOperation } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
@@ -19,23 +19,25 @@ const small = 10_000
 const packagesOf = (size: number) => [1, 2, 3].map((seed) => new TestPackage({ size, seed }))
 
 const fill = (packages: ReadonlyArray<TestPackage>) =>
-  Effect.forEach(packages, (wanted) => Effect.andThen(get(wanted), settled(wanted)), { discard: true })
+  Effect.forEach(packages, (wanted) => Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted)), {
+    discard: true
+  })
 
 const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.isSome)
 
 const degraded = DigestCache.use((cache) => cache.degraded)
 
-/** Makes the volume full for `times` calls of an operation, beginning with call number `from`. */
+/** Makes the volume full for `times` calls of an operation, beginning with call number `fromCall`. */
 const full = (
   harness: Harness,
   options: {
     readonly operation: FileOperation
     readonly code?: string
-    readonly from?: number
+    readonly fromCall?: number
     readonly times?: number
-    readonly written?: number
+    readonly writtenBytes?: number
   }
-) => harness.faults.set({ reason: "Unknown", code: "ENOSPC", path: "ingest", times: 1, ...options })
+) => harness.faults.set({ reason: "Unknown", code: "ENOSPC", pathIncludes: "ingest", times: 1, ...options })
 
 describe("DigestCache on a volume that is full below its cap", () => {
   for (const code of ["ENOSPC", "EDQUOT"] as const) {
@@ -51,12 +53,12 @@ describe("DigestCache on a volume that is full below its cap", () => {
                   yield* fill(packages)
                   const [first, second, third] = packages
                   if (first === undefined || second === undefined || third === undefined) return
-                  yield* get(first)
+                  yield* openAndRead(first)
                   const wanted = new TestPackage({ size, seed: 4 })
                   yield* full(harness, { operation, code })
-                  assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-                  yield* settled(wanted)
-                  assert.strictEqual(yield* harness.faults.injected, 1)
+                  assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+                  yield* awaitPullEnd(wanted)
+                  assert.strictEqual(yield* harness.faults.injectedFailures, 1)
                   assert.isTrue(yield* isCached(wanted))
                   assert.isFalse(yield* degraded)
                   assert.lengthOf(yield* harness.blobs, 3)
@@ -64,8 +66,8 @@ describe("DigestCache on a volume that is full below its cap", () => {
                   assert.isTrue(yield* isCached(third))
                   yield* harness.faults.set()
                   // The evicted package is still served if it is in memory.
-                  assert.strictEqual((yield* get(second)).result, size === small ? "memory" : "miss")
-                  yield* settled(second)
+                  assert.strictEqual((yield* openAndRead(second)).result, size === small ? "memory" : "miss")
+                  yield* awaitPullEnd(second)
                   yield* assertRoom()
                 })
               )
@@ -92,19 +94,19 @@ describe("DigestCache on a volume that is full below its cap", () => {
           const readers = yield* Effect.forEach(ranges, ([start, end]) =>
             readInBackground(wanted, { start, end })
           )
-          yield* wanted.held
+          yield* wanted.awaitHeld
           // This caller reads nothing before the failure.
           const idle = yield* DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
           yield* full(harness, { operation: "write" })
-          wanted.proceed()
+          wanted.release()
           for (const [index, [start, end]] of ranges.entries()) {
             const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
             assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
           }
-          assert.isTrue((yield* read(idle)).equals(wanted.bytes))
-          assert.deepStrictEqual(wanted.offsets, [0], "there is no second request to upstream")
-          yield* settled(wanted)
-          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.isTrue((yield* readRange(idle)).equals(wanted.bytes))
+          assert.deepStrictEqual(wanted.streamOffsets, [0], "there is no second request to upstream")
+          yield* awaitPullEnd(wanted)
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
         }).pipe(Effect.scoped)
       )
     )
@@ -116,11 +118,11 @@ describe("DigestCache on a volume that is full below its cap", () => {
         Effect.gen(function* () {
           yield* fill(packagesOf(large))
           const wanted = new TestPackage({ size: large, seed: 4 })
-          yield* full(harness, { operation: "write", from: 2, written: 777 })
-          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-          yield* settled(wanted)
-          assert.strictEqual(yield* harness.faults.injected, 1)
-          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          yield* full(harness, { operation: "write", fromCall: 2, writtenBytes: 777 })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+          yield* awaitPullEnd(wanted)
+          assert.strictEqual(yield* harness.faults.injectedFailures, 1)
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
         })
       )
     )
@@ -134,13 +136,13 @@ describe("DigestCache on a volume that is full below its cap", () => {
           yield* fill(packages)
           const wanted = new TestPackage({ size: large, seed: 4 })
           yield* full(harness, { operation: "write", times: 100 })
-          assert.isTrue((yield* get(wanted)).right)
-          yield* settled(wanted)
+          assert.isTrue((yield* openAndRead(wanted)).right)
+          yield* awaitPullEnd(wanted)
           assert.lengthOf(yield* harness.blobs, 3)
           assert.isTrue(yield* degraded)
           yield* harness.faults.set()
-          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-          yield* settled(wanted)
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+          yield* awaitPullEnd(wanted)
           assert.isFalse(yield* degraded)
         })
       )
@@ -157,8 +159,8 @@ describe("DigestCache on a volume that is full below its cap", () => {
           const reading = yield* DigestCache.use((cache) => cache.open(present.key, present.source()))
           const wanted = new TestPackage({ size: large, seed: 4 })
           yield* full(harness, { operation: "write", times: 100 })
-          assert.isTrue((yield* get(wanted)).right)
-          assert.isTrue((yield* read(reading)).equals(present.bytes))
+          assert.isTrue((yield* openAndRead(wanted)).right)
+          assert.isTrue((yield* readRange(reading)).equals(present.bytes))
           assert.isTrue(yield* isCached(present))
         }).pipe(Effect.scoped)
       )
@@ -174,8 +176,8 @@ describe("DigestCache on a volume that is full below its cap", () => {
             yield* fill(packagesOf(large))
             const wanted = new TestPackage({ size: large, seed: 4 })
             yield* full(harness, { operation: "open", times: 100 })
-            assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
-            assert.strictEqual(yield* harness.faults.injected, 2)
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
+            assert.strictEqual(yield* harness.faults.injectedFailures, 2)
             assert.lengthOf(yield* harness.blobs, 2)
             assert.isTrue(yield* degraded)
           })
@@ -190,7 +192,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
           yield* fill(packagesOf(large))
           for (const operation of ["open", "write", "rename"] as const) {
             yield* full(harness, { operation, code: "EIO", times: 100 })
-            assert.isTrue((yield* get(new TestPackage({ size: large, seed: 4 }))).right)
+            assert.isTrue((yield* openAndRead(new TestPackage({ size: large, seed: 4 }))).right)
             yield* settle
           }
           assert.lengthOf(yield* harness.blobs, 3)

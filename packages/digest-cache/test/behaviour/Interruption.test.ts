@@ -1,4 +1,8 @@
-import { closed, get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import {
+  awaitStreamsClosed,
+  openAndRead,
+  awaitPullEnd
+} from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
@@ -30,13 +34,13 @@ describe("an interrupted DigestCache", () => {
                 const wanted = new TestPackage({ size, seed: 1 })
                 wanted.holdAt(stage)
                 const readers = yield* Effect.forEach([1, 2, 3], () =>
-                  Effect.forkChild(get(wanted), { startImmediately: true })
+                  Effect.forkChild(openAndRead(wanted), { startImmediately: true })
                 )
-                yield* wanted.held
+                yield* wanted.awaitHeld
                 yield* Fiber.interruptAll(readers)
-                wanted.proceed()
-                yield* get(wanted)
-                yield* settled(wanted)
+                wanted.release()
+                yield* openAndRead(wanted)
+                yield* awaitPullEnd(wanted)
                 assert.strictEqual(wanted.openStreams, 0)
                 yield* assertRoom()
               })
@@ -51,8 +55,8 @@ describe("an interrupted DigestCache", () => {
             const scope = yield* Scope.make()
             const services = yield* Layer.buildWithScope(harness.live(), scope)
             wanted.holdAt(stage)
-            const reader = yield* Effect.forkChild(Effect.provideContext(get(wanted), services))
-            yield* wanted.held
+            const reader = yield* Effect.forkChild(Effect.provideContext(openAndRead(wanted), services))
+            yield* wanted.awaitHeld
             yield* Scope.close(scope, Exit.void)
             assert.strictEqual(yield* causeTag(yield* Fiber.await(reader)), "Stopped")
             assert.strictEqual(wanted.openStreams, 0)
@@ -60,7 +64,7 @@ describe("an interrupted DigestCache", () => {
             assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
             // A caller of a stopped cache receives an error and does not wait.
             const late = yield* Effect.exit(
-              Effect.provideContext(get(new TestPackage({ size, seed: 2 })), services)
+              Effect.provideContext(openAndRead(new TestPackage({ size, seed: 2 })), services)
             )
             assert.strictEqual(yield* causeTag(late), "Stopped")
           })
@@ -78,11 +82,11 @@ describe("an interrupted DigestCache", () => {
             Effect.gen(function* () {
               const wanted = new TestPackage({ size: defaultCap, seed: 1 })
               wanted.holdAt(stage)
-              const reader = yield* Effect.forkChild(get(wanted))
-              yield* wanted.held
+              const reader = yield* Effect.forkChild(openAndRead(wanted))
+              yield* wanted.awaitHeld
               yield* Fiber.interrupt(reader)
-              yield* closed(wanted)
-              wanted.proceed()
+              yield* awaitStreamsClosed(wanted)
+              wanted.release()
               yield* assertRoom()
             })
           )
@@ -94,14 +98,14 @@ describe("an interrupted DigestCache", () => {
     withHarness((harness) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
-        yield* harness.run(Effect.andThen(get(wanted), settled(wanted)))
+        yield* harness.run(Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted)))
         for (const turns of [0, 1, 2, 3, 5, 8, 13, 21, 34]) {
           yield* harness.run(
             Effect.gen(function* () {
-              const readers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(get(wanted)))
+              const readers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(openAndRead(wanted)))
               yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
               yield* Fiber.interruptAll(readers)
-              assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
             })
           )
         }
@@ -118,10 +122,10 @@ describe("an interrupted DigestCache", () => {
           const cache = yield* DigestCache
           for (let turns = 0; turns < 40; turns++) {
             const wanted = new TestPackage({ size: turns % 2 === 0 ? large : small, seed: turns })
-            const readers = yield* Effect.forEach([1, 2], () => Effect.forkChild(get(wanted)))
+            const readers = yield* Effect.forEach([1, 2], () => Effect.forkChild(openAndRead(wanted)))
             yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
             yield* Fiber.interruptAll(readers)
-            assert.isTrue((yield* get(wanted)).right)
+            assert.isTrue((yield* openAndRead(wanted)).right)
           }
           yield* cache.drain ?? Effect.void
         })

@@ -1,9 +1,9 @@
 import {
   admission,
-  get,
+  openAndRead,
   peek,
-  read,
-  settled
+  readRange,
+  awaitPullEnd
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { assert, describe, it } from "@effect/vitest"
@@ -17,7 +17,9 @@ const large = 600_000
 const small = 10_000
 
 const fill = (packages: ReadonlyArray<TestPackage>) =>
-  Effect.forEach(packages, (wanted) => Effect.andThen(get(wanted), settled(wanted)), { discard: true })
+  Effect.forEach(packages, (wanted) => Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted)), {
+    discard: true
+  })
 
 const cached = (packages: ReadonlyArray<TestPackage>) =>
   Effect.gen(function* () {
@@ -47,7 +49,7 @@ describe("DigestCache after a restart", () => {
         yield* harness.run(
           Effect.gen(function* () {
             for (const wanted of packages) {
-              assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
               assert.strictEqual(wanted.resolveCalls, 1)
             }
           })
@@ -71,7 +73,7 @@ describe("DigestCache after a restart", () => {
             const reads: Array<number> = []
             for (let times = 0; times < 3; times++) {
               count = 0
-              assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
               yield* settle
               reads.push(count)
             }
@@ -102,14 +104,14 @@ describe("DigestCache after a restart", () => {
         yield* harness.run(
           Effect.gen(function* () {
             assert.deepStrictEqual(yield* unfinished(fs, directory), [])
-            assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
             assert.strictEqual(yield* admission(large), "bypass")
           }),
           { cap: 1_300_000 }
         )
         yield* harness.run(
           Effect.gen(function* () {
-            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
           }),
           { cap: 1_500_000 }
         )
@@ -132,7 +134,7 @@ describe("DigestCache after a restart", () => {
               yield* fill([wanted])
             }
             yield* adjust("10 seconds")
-            yield* get(first)
+            yield* openAndRead(first)
           })
         )
         yield* harness.run(
@@ -161,7 +163,7 @@ describe("DigestCache after a restart", () => {
             yield* fill([wanted])
             const before = yield* harness.fs.stat(yield* onlyBlob(harness))
             for (let times = 0; times < 3; times++) {
-              yield* get(wanted)
+              yield* openAndRead(wanted)
               yield* adjust("31 seconds")
               yield* settle
               const { atime } = yield* harness.fs.stat(yield* onlyBlob(harness))
@@ -189,12 +191,12 @@ describe("DigestCache after a restart", () => {
             yield* overwrite(harness, at)
             yield* harness.run(
               Effect.gen(function* () {
-                const error = yield* Effect.flip(get(wanted))
+                const error = yield* Effect.flip(openAndRead(wanted))
                 assert.strictEqual(
                   error._tag === "BodyError" ? error.reason._tag : error._tag,
                   "DigestMismatch"
                 )
-                assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+                assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
               })
             )
           })
@@ -208,12 +210,12 @@ describe("DigestCache after a restart", () => {
           yield* harness.run(
             Effect.gen(function* () {
               yield* fill([wanted])
-              assert.strictEqual((yield* get(wanted)).result, "hit")
+              assert.strictEqual((yield* openAndRead(wanted)).result, "hit")
               const file = yield* onlyBlob(harness)
               yield* overwrite(harness, at)
               yield* harness.fs.utimes(file, 1000, 1000)
-              assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
-              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "BodyError")
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
             })
           )
         })
@@ -230,11 +232,15 @@ describe("DigestCache after a restart", () => {
           yield* harness.run(fill([wanted]))
           yield* overwrite(harness, 5)
           yield* harness.run(
-            Effect.map(get(wanted), (got) => assert.deepStrictEqual(got, { result: "miss", right: true }))
+            Effect.map(openAndRead(wanted), (got) =>
+              assert.deepStrictEqual(got, { result: "miss", right: true })
+            )
           )
           yield* Effect.orDie(harness.fs.truncate(yield* onlyBlob(harness), 7))
           yield* harness.run(
-            Effect.map(get(wanted), (got) => assert.deepStrictEqual(got, { result: "miss", right: true }))
+            Effect.map(openAndRead(wanted), (got) =>
+              assert.deepStrictEqual(got, { result: "miss", right: true })
+            )
           )
         })
       )
@@ -258,9 +264,9 @@ describe("DigestCache after a restart", () => {
             assert.deepStrictEqual(yield* cached(packages), [false, false, false])
             assert.deepStrictEqual(yield* harness.blobs, [])
             for (const wanted of packages) {
-              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
             }
-            yield* Effect.forEach(packages, settled)
+            yield* Effect.forEach(packages, awaitPullEnd)
             yield* assertRoom()
           })
         )
@@ -281,12 +287,12 @@ describe("DigestCache after a restart", () => {
               const file = yield* onlyBlob(harness)
               yield* harness.fs.copyFile(file, `${harness.directory}/copy`)
               yield* harness.fs.rename(`${harness.directory}/copy`, file)
-              assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
               const opened = yield* cache.open(wanted.key, wanted.source())
               yield* harness.fs.remove(file)
               assert.isTrue(Option.isNone(yield* peek(wanted.key)))
-              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-              assert.isTrue((yield* read(opened)).equals(wanted.bytes), "who had it open reads on")
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+              assert.isTrue((yield* readRange(opened)).equals(wanted.bytes), "who had it open reads on")
             })
           )
         })

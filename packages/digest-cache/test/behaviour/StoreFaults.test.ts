@@ -1,8 +1,8 @@
 import { BodyError } from "../../src/BodyError.ts"
 import {
   readInBackground,
-  get,
-  settled
+  openAndRead,
+  awaitPullEnd
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import * as FaultyBlobStore from "@registry-packages-proxy/testkit/blob-store/FaultyBlobStore"
@@ -34,7 +34,7 @@ const overFaults = <E>(
     )
   )
 
-const kept = (wanted: TestPackage) => Effect.andThen(get(wanted), settled(wanted))
+const kept = (wanted: TestPackage) => Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
 
 describe("DigestCache over a failing store", () => {
   for (const operation of ["find", "reserve", "write", "seal", "commit"] as const) {
@@ -45,14 +45,14 @@ describe("DigestCache over a failing store", () => {
             const wanted = new TestPackage({ size, seed: 1 })
             yield* set({ operation })
             for (let times = 0; times < 3; times++) {
-              assert.isTrue((yield* get(wanted)).right)
-              yield* settled(wanted)
+              assert.isTrue((yield* openAndRead(wanted)).right)
+              yield* awaitPullEnd(wanted)
             }
             assert.isTrue(yield* degraded)
             assert.deepStrictEqual(yield* list, [])
             yield* set()
-            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-            yield* settled(wanted)
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+            yield* awaitPullEnd(wanted)
             assert.lengthOf(yield* list, 1)
             assert.isFalse(yield* degraded)
           })
@@ -68,10 +68,10 @@ describe("DigestCache over a failing store", () => {
           const wanted = new TestPackage({ size: large, seed: 1 })
           yield* kept(wanted)
           yield* set({ operation })
-          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
           assert.isTrue(yield* degraded)
           yield* set()
-          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
           assert.isFalse(yield* degraded)
         })
       )
@@ -85,11 +85,11 @@ describe("DigestCache over a failing store", () => {
           const wanted = new TestPackage({ size: large, seed: 1 })
           yield* kept(wanted)
           yield* set({ operation })
-          const error = yield* Effect.flip(get(wanted))
+          const error = yield* Effect.flip(openAndRead(wanted))
           assert.instanceOf(error, BodyError)
           assert.strictEqual(error.reason._tag, "DiskFailed")
           yield* set()
-          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
         })
       )
     )
@@ -102,9 +102,9 @@ describe("DigestCache over a failing store", () => {
         if (wanted === undefined || other === undefined) return
         yield* Effect.andThen(kept(wanted), kept(other))
         yield* set({ operation: "read" })
-        assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
         yield* set()
-        assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
       })
     )
   )
@@ -121,14 +121,14 @@ describe("DigestCache over a failing store", () => {
         const readers = yield* Effect.forEach(ranges, ([start, end]) =>
           readInBackground(wanted, { start, end })
         )
-        yield* wanted.held
+        yield* wanted.awaitHeld
         yield* set({ operation: "write" })
-        wanted.proceed()
+        wanted.release()
         for (const [index, [start, end]] of ranges.entries()) {
           const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
           assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)))
         }
-        assert.deepStrictEqual(wanted.offsets, [0, 400_000, 400_000])
+        assert.deepStrictEqual(wanted.streamOffsets, [0, 400_000, 400_000])
       })
     )
   )
@@ -138,7 +138,7 @@ describe("DigestCache over a failing store", () => {
       const wanted = new TestPackage({ size: large, seed: 1 })
       yield* Effect.gen(function* () {
         const readers = yield* Effect.forkChild(
-          Effect.forEach(Array.from({ length: 30 }), () => get(wanted), { concurrency: "unbounded" })
+          Effect.forEach(Array.from({ length: 30 }), () => openAndRead(wanted), { concurrency: "unbounded" })
         )
         assert.isTrue((yield* Fiber.join(readers)).every(({ right }) => right))
         assert.strictEqual(wanted.resolveCalls, 1)

@@ -1,4 +1,8 @@
-import { get, peek, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import {
+  openAndRead,
+  peek,
+  awaitPullEnd
+} from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
@@ -25,7 +29,9 @@ describe("unfinished files of an earlier run", () => {
             const [first, cut, next] = [1, 2, 3].map((seed) => new TestPackage({ size: large, seed }))
             if (first === undefined || cut === undefined || next === undefined) return
             yield* harness.run(
-              Effect.forEach([first, cut], (wanted) => Effect.andThen(get(wanted), settled(wanted)))
+              Effect.forEach([first, cut], (wanted) =>
+                Effect.andThen(openAndRead(wanted), awaitPullEnd(wanted))
+              )
             )
             const nameOfCut = (yield* harness.blobs).find((name) => !name.startsWith(nameStart(first))) ?? ""
             yield* Effect.orDie(
@@ -40,19 +46,19 @@ describe("unfinished files of an earlier run", () => {
             yield* harness.run(
               Effect.gen(function* () {
                 const cache = yield* DigestCache
-                assert.deepStrictEqual(yield* get(first), { result: "hit", right: true })
+                assert.deepStrictEqual(yield* openAndRead(first), { result: "hit", right: true })
                 assert.isTrue(yield* cache.degraded)
                 assert.isFalse(yield* isCached(cut))
                 // The space of files that cannot be removed stays charged.
-                assert.deepStrictEqual(yield* get(next), { result: "bypass", right: true })
-                assert.isTrue((yield* get(cut)).right)
+                assert.deepStrictEqual(yield* openAndRead(next), { result: "bypass", right: true })
+                assert.isTrue((yield* openAndRead(cut)).right)
                 yield* settle
                 // New temporary files use other names.
                 const little = new TestPackage({ size: small, seed: 9 })
-                assert.deepStrictEqual(yield* get(little), { result: "miss", right: true })
+                assert.deepStrictEqual(yield* openAndRead(little), { result: "miss", right: true })
                 yield* faults.set()
-                assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
-                yield* settled(next)
+                assert.deepStrictEqual(yield* openAndRead(next), { result: "miss", right: true })
+                yield* awaitPullEnd(next)
                 assert.isFalse(yield* cache.degraded)
                 assert.deepStrictEqual(yield* unfinished(fs, directory), [])
                 yield* assertRoom(1_500_000)

@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
-import { get } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { openAndRead } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { intercept } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { Effect, FileSystem, Latch, Layer } from "effect"
@@ -20,8 +20,8 @@ it.effect("a verified package is a hit before its file is renamed", () =>
     )
     yield* Effect.gen(function* () {
       const wanted = new TestPackage({ size: 1_000_000, seed: 1 })
-      assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-      assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+      assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+      assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
       yield* renaming.open
     }).pipe(Effect.provide(cache))
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))

@@ -59,7 +59,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-registry-" })
   const port = yield* Ports.free
   const host = `127.0.0.1:${port}`
-  const tls = yield* authority.issue({ names: ["127.0.0.1", "localhost", nonLoopbackHost] })
+  const tls = yield* authority.issue({ subjectAltNames: ["127.0.0.1", "localhost", nonLoopbackHost] })
   const file = (name: string) => path.join(directory, name)
   yield* fs.writeFileString(file("tls.crt"), tls.chain)
   yield* fs.writeFileString(file("tls.key"), tls.key)

@@ -19,7 +19,7 @@ const accessOf = (scope: string) => {
 }
 
 /** Returns a signed JWT (RFC 7519). The header contains the certificate with which the registry verifies the JWT. */
-const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certificates.ServerCertificate) => {
+const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certificates.IssuedCertificate) => {
   const now = Math.floor(Date.now() / 1000)
   const header = { typ: "JWT", alg: "ES256", x5c: [new X509Certificate(signer.cert).raw.toString("base64")] }
   const claims = {

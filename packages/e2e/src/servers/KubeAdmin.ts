@@ -1,4 +1,4 @@
-import type { ServerCertificate } from "@registry-packages-proxy/testkit/machine/Certificates"
+import type { IssuedCertificate } from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, Option, Predicate, Schema } from "effect"
 import { request as send } from "node:https"
 import * as Eventually from "../machine/Eventually.ts"
@@ -45,7 +45,7 @@ interface ApiResponse {
 export const make = (options: {
   readonly port: number
   readonly ca: string
-  readonly certificate: ServerCertificate
+  readonly certificate: IssuedCertificate
 }) => {
   const { ca, certificate, port } = options
   const ask = (method: string, path: string, body?: Json, patch: keyof typeof patches = "apply") =>

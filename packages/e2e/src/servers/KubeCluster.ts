@@ -52,7 +52,7 @@ export const make = Effect.fnUntraced(function* (
   const administrator = yield* authority.issue({
     commonName: "e2e-admin",
     organizations: ["system:masters"],
-    usage: "client"
+    extendedKeyUsage: "client"
   })
   const key = KubeToken.makeSigningKey()
   for (const [name, text] of Object.entries({

@@ -21,7 +21,7 @@ describe("listWatch", () => {
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced one=1")
       assert.strictEqual(yield* next, "UpToDate")
-      assert.strictEqual(watches(api)[0]?.query?.["resourceVersion"], String(api.store.version))
+      assert.strictEqual(watches(api)[0]?.query?.["resourceVersion"], String(api.store.resourceVersion))
       assert.strictEqual(watches(api)[0]?.query?.["allowWatchBookmarks"], "true")
       api.apply(path, thing("two", "2"))
       assert.strictEqual(yield* next, "Added two=2")
@@ -36,7 +36,7 @@ describe("listWatch", () => {
     "misses no change between the list and the watch",
     Effect.fn(function* () {
       const api = make()
-      api.refusal = ({ query }) => {
+      api.refuseWith = ({ query }) => {
         if (query?.["watch"] === "true" && watches(api).length === 1) api.apply(path, thing("between", "1"))
         return undefined
       }
@@ -70,7 +70,7 @@ describe("listWatch", () => {
     Effect.fn(function* () {
       const api = make()
       for (let index = 0; index < 501; index++) api.apply(path, thing(`thing-${index}`, "1"))
-      api.refusal = ({ query }) => {
+      api.refuseWith = ({ query }) => {
         api.isContinueExpired = query?.["continue"] !== undefined && lists(api).length === 2
         return undefined
       }
@@ -98,14 +98,14 @@ describe("listWatch", () => {
       api.endWatches()
       assert.strictEqual(yield* next, "UpToDate")
       assert.strictEqual(lists(api).length, 1)
-      assert.strictEqual(watches(api)[1]?.query?.["resourceVersion"], String(api.store.version))
+      assert.strictEqual(watches(api)[1]?.query?.["resourceVersion"], String(api.store.resourceVersion))
     }, Effect.scoped)
   )
 
   it.effect(
     "requests watches of 5 to 10 minutes, and continues after the server ends them",
     Effect.fn(function* () {
-      const api = make({ bookmarks: false })
+      const api = make({ sendsBookmarks: false })
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       for (let count = 1; count <= 20; count++) {
@@ -154,7 +154,7 @@ describe("listWatch", () => {
     "backs off from a server that answers every watch with 410",
     Effect.fn(function* () {
       const api = make()
-      api.refusal = ({ query }) => (query?.["watch"] === "true" ? 410 : undefined)
+      api.refuseWith = ({ query }) => (query?.["watch"] === "true" ? 410 : undefined)
       yield* Effect.forkScoped(Stream.runDrain(stream(api)))
       yield* settled
       yield* TestClock.adjust("10 minutes")
@@ -166,7 +166,7 @@ describe("listWatch", () => {
   it.effect(
     "backs off from a server that ends every watch immediately",
     Effect.fn(function* () {
-      const api = make({ bookmarks: false })
+      const api = make({ sendsBookmarks: false })
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "UpToDate")
@@ -205,7 +205,7 @@ describe("listWatch", () => {
   it.effect(
     "gives up a silent watch half a minute after its requested end if the server had sent no bookmarks",
     Effect.fn(function* () {
-      const api = make({ bookmarks: false })
+      const api = make({ sendsBookmarks: false })
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "UpToDate")
@@ -328,9 +328,9 @@ describe("listWatch", () => {
       assert.strictEqual(yield* next, "UpToDate")
       for (let index = 0; index < 2_000; index++) api.apply(path, thing(`thing-${index}`, "1"))
       yield* settled
-      assert.isAbove(api.watches[0]?.pending ?? 0, 1_950)
+      assert.isAbove(api.watches[0]?.unreadSteps ?? 0, 1_950)
       for (let index = 0; index < 2_000; index++) assert.strictEqual(yield* next, `Added thing-${index}=1`)
-      assert.strictEqual(api.watches[0]?.pending, 0)
+      assert.strictEqual(api.watches[0]?.unreadSteps, 0)
     }, Effect.scoped)
   )
 
@@ -358,13 +358,13 @@ describe("listWatch", () => {
       Effect.fn(function* () {
         const api = make()
         api.apply(path, thing("one", "1"))
-        api.refusal = () => status
+        api.refuseWith = () => status
         const { next } = yield* follow(api)
         assert.strictEqual(yield* next, `AttemptFailed ${tag}`)
         yield* settled
         yield* TestClock.adjust("2 seconds")
         assert.strictEqual(yield* next, `AttemptFailed ${tag}`)
-        api.refusal = undefined
+        api.refuseWith = undefined
         yield* settled
         yield* TestClock.adjust("4 seconds")
         assert.strictEqual(yield* next, "Synced one=1")
@@ -413,7 +413,7 @@ describe("listWatch of one name", () => {
     Effect.fn(function* () {
       const api = make()
       api.apply(path, thing("wanted", "1"))
-      api.refusal = ({ query }) => {
+      api.refuseWith = ({ query }) => {
         if (query?.["watch"] === "true") api.remove(path, "wanted")
         return undefined
       }
@@ -428,7 +428,7 @@ describe("listWatch of one name", () => {
     Effect.fn(function* () {
       const api = make()
       api.apply(path, thing("wanted", "1"))
-      api.refusal = ({ query }) => {
+      api.refuseWith = ({ query }) => {
         // This change comes after the watch has begun with version 1, and before the object is read.
         if (query?.["watch"] !== "true" && api.requests.length === 3) api.apply(path, thing("wanted", "2"))
         return undefined

@@ -27,7 +27,7 @@ const setUp = Effect.fnUntraced(function* (
 ) {
   const { address = (host) => `http://${host}`, hostname = name, secure = true, ...proxyOptions } = options
   const authority = yield* Certificates.makeAuthority
-  const tls = yield* authority.issue({ names: [hostname] })
+  const tls = yield* authority.issue({ subjectAltNames: [hostname] })
   const server = yield* RawServer.make(
     () => RawServer.withContentLength(200, "from the server"),
     secure ? { tls } : {}
@@ -219,7 +219,7 @@ describe("a proxy for an https server", () => {
     it.effect(
       `whose tunnel breaks in the middle of a body (${ending}) breaks the body at once`,
       Effect.fn(function* () {
-        const tls = yield* (yield* Certificates.makeAuthority).issue({ names: [name] })
+        const tls = yield* (yield* Certificates.makeAuthority).issue({ subjectAltNames: [name] })
         const broken = RawServer.rawResponse("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello", ending)
         const server = yield* RawServer.make(() => broken, { tls })
         const proxy = yield* ForwardProxy.make({ target: server.host })

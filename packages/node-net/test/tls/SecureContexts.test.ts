@@ -11,7 +11,7 @@ import { ask, clientOf, failureOf } from "../Harness.ts"
 
 /** Connects with `context` to a server with the certificate `tls`. Returns `ok`, or the failure. */
 const connect = Effect.fnUntraced(function* (
-  tls: Certificates.ServerCertificate,
+  tls: Certificates.IssuedCertificate,
   context: SecureContext,
   options: { readonly hostname?: string; readonly serverName?: string } = {}
 ) {
@@ -36,7 +36,7 @@ describe("a trust anchor", () => {
       `may be any certificate that is configured (${where})`,
       Effect.fn(function* () {
         const root = yield* Certificates.makeAuthority
-        const between = yield* root.intermediate()
+        const between = yield* root.makeIntermediate()
         const leaf = yield* between.issue()
         const chained = { ...leaf, chain: `${leaf.cert}\n${between.cert}\n` }
         const foreign = yield* Certificates.makeAuthority
@@ -114,7 +114,7 @@ describe("a server's name", () => {
     "may end in a dot, which TLS ignores",
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
-      const tls = yield* root.issue({ names: ["server.example.test"] })
+      const tls = yield* root.issue({ subjectAltNames: ["server.example.test"] })
       const hostname = "server.example.test."
       assert.strictEqual(yield* connect(tls, none.withoutSystem([root.cert]), { hostname }), "ok")
     })
@@ -125,8 +125,8 @@ describe("a server's name", () => {
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
       const [named, addressed] = [
-        yield* root.issue({ names: ["api.example.test"] }),
-        yield* root.issue({ names: ["10.9.8.7"] })
+        yield* root.issue({ subjectAltNames: ["api.example.test"] }),
+        yield* root.issue({ subjectAltNames: ["10.9.8.7"] })
       ]
       const context = none.withoutSystem([root.cert])
       assert.strictEqual(yield* connect(named, context, { serverName: "api.example.test" }), "ok")
@@ -140,7 +140,7 @@ describe("a server's name", () => {
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
       const hostname = "server.example.test"
-      const tls = yield* root.issue({ commonName: hostname, names: [] })
+      const tls = yield* root.issue({ commonName: hostname, subjectAltNames: [] })
       assert.strictEqual(yield* connect(tls, none.withoutSystem([root.cert]), { hostname }), "ok")
     })
   )

@@ -99,7 +99,7 @@ const makeFaulty = Effect.fnUntraced(function* (
     files: Layer.succeedContext(context),
     fill: Effect.sync(() => take(size - diskUse(root))),
     makeReadOnly: faults.set(
-      { operation: "open", path: "ingest", reason: "PermissionDenied" },
+      { operation: "open", pathIncludes: "ingest", reason: "PermissionDenied" },
       ...changes.map((operation) => ({ operation, reason: "PermissionDenied" }) as const)
     ),
     mend: Effect.andThen(faults.set(), () => Effect.sync(() => take(0))),

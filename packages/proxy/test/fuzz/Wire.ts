@@ -1,4 +1,4 @@
-import { installed } from "@registry-packages-proxy/testkit/machine/CountingScheduler"
+import { installedScheduler } from "@registry-packages-proxy/testkit/machine/CountingScheduler"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -32,7 +32,7 @@ const allowed: ReadonlySet<number> = new Set([200, 206, 304, 400, 404, 405, 408,
 const quietTurns = 8
 
 const settle = async (steps: () => number): Promise<void> => {
-  const scheduler = installed()
+  const scheduler = installedScheduler()
   let before = steps()
   for (let quiet = 0; quiet < quietTurns; quiet++) {
     await new Promise((resolve) => setImmediate(resolve))
@@ -96,7 +96,7 @@ const check = (answer: WireAnswer, isHead: boolean): void => {
 /** Starts the program with one package. Clients use in-memory connections. */
 export const make = Effect.gen(function* () {
   const server = makePlainServer()
-  const source = CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "p" })
+  const source = CredentialStoreMock.registrySource({ host: "registry.test", repositoryPrefix: "p" })
   yield* Layer.build(
     layerPlain({
       listen: { host: "127.0.0.1", port: 0 },

@@ -20,7 +20,7 @@ export const bytes = (length: number): Uint8Array => randomBytes(length)
 
 interface Options {
   readonly images?: ReadonlyArray<RegistryImage>
-  readonly credentials?: Partial<CredentialStoreMock.MockOptions>
+  readonly credentials?: Partial<CredentialStoreMock.CredentialStoreMockOptions>
   readonly settings?: Partial<Settings.Settings>
   /** The file system of the cache; by default, the machine's file system. */
   readonly files?: Layer.Layer<FileSystem.FileSystem>
@@ -50,8 +50,11 @@ export const start = Effect.fnUntraced(function* (options: Options = {}) {
       Layer.provide(
         CredentialStoreMock.layer({
           sources: {
-            "": CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "own" }),
-            [repository]: CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "modules" })
+            "": CredentialStoreMock.registrySource({ host: "registry.test", repositoryPrefix: "own" }),
+            [repository]: CredentialStoreMock.registrySource({
+              host: "registry.test",
+              repositoryPrefix: "modules"
+            })
           },
           ...options.credentials
         })

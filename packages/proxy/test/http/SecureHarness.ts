@@ -49,7 +49,7 @@ const rightsTo = (...names: ReadonlyArray<"package" | "metrics">): ReadonlyArray
 const listen = { host: "127.0.0.1", port: 0 }
 
 const materialOf = (
-  serving: Certificates.ServerCertificate,
+  serving: Certificates.IssuedCertificate,
   clientAuthorities: Option.Option<string>
 ): ListenerMaterial => ({
   serving: { certificates: serving.chain, privateKey: Redacted.make(serving.key) },
@@ -83,7 +83,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     materialOf(serving, options.clientCertificates === true ? Option.some(clients.cert) : Option.none())
   )
   const reviews = TestReviews.make({
-    tokens: new Map(Object.values(tokens).map((token) => [token, TestReviews.user(token)])),
+    tokens: new Map(Object.values(tokens).map((token) => [token, TestReviews.authenticatedUser(token)])),
     rights: new Map([
       [tokens.all, rightsTo("package", "metrics")],
       [tokens.packages, rightsTo("package")],
@@ -118,7 +118,9 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
       Layer.provideMerge(RegistryClientMock.layer([image])),
       Layer.provide(
         CredentialStoreMock.layer({
-          sources: { "": CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "own" }) }
+          sources: {
+            "": CredentialStoreMock.registrySource({ host: "registry.test", repositoryPrefix: "own" })
+          }
         })
       ),
       Layer.provide(NodeServices.layer),
@@ -150,7 +152,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     renewWith: (change: (now: ListenerMaterial) => ListenerMaterial) =>
       Effect.andThen(SubscriptionRef.update(material, change), settle),
     /** Replaces the serving certificate or the client authorities, and waits until new connections use them. */
-    renew: (change: { readonly serving?: Certificates.ServerCertificate; readonly clientCa?: string }) =>
+    renew: (change: { readonly serving?: Certificates.IssuedCertificate; readonly clientCa?: string }) =>
       Effect.gen(function* () {
         yield* SubscriptionRef.update(material, (now): ListenerMaterial => ({
           serving:

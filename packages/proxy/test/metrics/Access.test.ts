@@ -129,7 +129,7 @@ describe("access on the secure port", () => {
         assert.strictEqual((yield* request(own, { method })).status, 401)
         assert.strictEqual((yield* request(own, { method, token: tokens.none })).status, 403)
       }
-      assert.strictEqual(yield* registry.count("resolve"), 0)
+      assert.strictEqual(yield* registry.callCount("resolve"), 0)
       assert.strictEqual((yield* request(path, { method: "POST", token: tokens.all })).status, 405)
       assert.strictEqual((yield* request("/package", { token: tokens.all })).status, 400)
     }).pipe(Effect.scoped)
@@ -183,7 +183,7 @@ describe("access on the secure port", () => {
           assert.include([400, 404], statusOf(answer), path)
         }
       }
-      assert.strictEqual(yield* registry.count("resolve"), 0)
+      assert.strictEqual(yield* registry.callCount("resolve"), 0)
     }).pipe(Effect.scoped)
   )
 
@@ -256,7 +256,7 @@ describe("access on the secure port", () => {
     Effect.gen(function* () {
       const { package: path, request, reviews } = yield* startSecure()
       const gate = yield* Deferred.make<void>()
-      reviews.state.gate = Deferred.await(gate)
+      reviews.state.beforeResult = Deferred.await(gate)
       const fibers = yield* Effect.forEach(Array.from({ length: 40 }), () =>
         Effect.forkChild(request(path, { token: tokens.packages }))
       )

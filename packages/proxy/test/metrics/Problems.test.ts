@@ -39,7 +39,7 @@ describe("problems", () => {
         ] as const) {
           assertProblem(yield* proxy.request(`/package${query}`), 400, expected)
         }
-        assert.strictEqual(yield* proxy.registry.count("resolve"), 0)
+        assert.strictEqual(yield* proxy.registry.callCount("resolve"), 0)
       })
     )
   )
@@ -60,7 +60,7 @@ describe("problems", () => {
     withPlatform(
       Effect.gen(function* () {
         const proxy = yield* start({
-          credentials: { sources: { "": CredentialStoreMock.source({ host: "registry.test" }) } }
+          credentials: { sources: { "": CredentialStoreMock.registrySource({ host: "registry.test" }) } }
         })
         assertProblem(yield* proxy.request(`/package?digest=${digest}`), 400, "not a valid repository name")
         const long = yield* start()
@@ -179,7 +179,7 @@ describe("problems", () => {
             "auth.test, the token service of registry.test, could not be connected to"
           ]
         ] as const) {
-          yield* proxy.registry.fault("resolve", { _tag: "Fail", reason })
+          yield* proxy.registry.injectFaults("resolve", { _tag: "Fail", reason })
           const response = yield* proxy.package(image.digest)
           assertProblem(response, status, expected)
           if (status === 503) assert.strictEqual(response.headers["retry-after"], "7")

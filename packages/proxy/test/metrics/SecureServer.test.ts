@@ -188,7 +188,7 @@ describe("stopping with a secure port", () => {
         const held = Latch.makeUnsafe(false)
         const begun = Latch.makeUnsafe(false)
         const until = Effect.andThen(begun.open, held.await)
-        yield* proxy.registry.fault("resolve", { _tag: "Stall", until })
+        yield* proxy.registry.injectFaults("resolve", { _tag: "Stall", until })
         const download = yield* Effect.forkChild(proxy.request(proxy.package, { token: tokens.all }))
         const idle = yield* proxy.connect()
         yield* begun.await

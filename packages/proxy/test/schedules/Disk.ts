@@ -1,11 +1,11 @@
 import type { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges"
-import { installed } from "@registry-packages-proxy/testkit/machine/CountingScheduler"
+import { installedScheduler } from "@registry-packages-proxy/testkit/machine/CountingScheduler"
 import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 import {
   type FileOperation,
   intercept,
   interceptInodeChanges,
-  type Interceptor
+  type FileInterceptor
 } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { Effect, type FileSystem } from "effect"
 import { systemError } from "effect/PlatformError"
@@ -122,7 +122,7 @@ export class Disk {
           Effect.uninterruptible
         )
     }
-    const interceptor: Interceptor = {
+    const interceptor: FileInterceptor = {
       before: (operation, path) =>
         Effect.suspend(() => {
           activity.files++
@@ -173,7 +173,7 @@ export class Disk {
     if (file === undefined) return
     if (how !== "corrupt, time put back") return this.#damageFile(file, how)
     // While the program itself changes the inode, a change from outside cannot be detected.
-    if (isPackage(file) && activity.files === 0 && installed().pending === 0) corruptUnseen(file)
+    if (isPackage(file) && activity.files === 0 && installedScheduler().pending === 0) corruptUnseen(file)
   }
 
   #damageFile(file: string, how: Damage): void {

@@ -1,4 +1,4 @@
-import { installed } from "@registry-packages-proxy/testkit/machine/CountingScheduler"
+import { installedScheduler } from "@registry-packages-proxy/testkit/machine/CountingScheduler"
 import { VirtualTime } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, type Fiber } from "effect"
 
@@ -22,7 +22,7 @@ const quietTurns = 6
  */
 export const settle = (activity: Activity): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    const scheduler = installed()
+    const scheduler = installedScheduler()
     let quiet = 0
     let before = activity.steps
     const look = () => {
@@ -41,7 +41,7 @@ export const pass = Effect.fnUntraced(function* (activity: Activity, millis: num
   const until = time.now() + millis
   yield* settle(activity)
   while (time.now() < until) {
-    const due = Math.min(time.nextDue() ?? until, until)
+    const due = Math.min(time.nextWakeUp() ?? until, until)
     yield* time.advance(Math.max(1, due - time.now()))
     yield* settle(activity)
   }
@@ -57,7 +57,7 @@ export const passUntil = Effect.fnUntraced(function* (
   const until = time.now() + millis
   yield* settle(activity)
   while (!done()) {
-    const due = time.nextDue()
+    const due = time.nextWakeUp()
     if (due === undefined || due > until) return false
     yield* time.advance(Math.max(1, due - time.now()))
     yield* settle(activity)

@@ -7,10 +7,10 @@ import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
 import type { User } from "@registry-packages-proxy/access-control/User"
 import { Effect, type Layer, Option, Redacted, Result } from "effect"
-import { user } from "./ReviewsMock.ts"
+import { authenticatedUser } from "./ReviewsMock.ts"
 
 /** The users and rights that the implementation under test must know. */
-export interface Fixture {
+export interface AccessFixture {
   readonly tokens: Readonly<Record<string, User>>
   /** By user name: the rules that the user may use, in the format of `ResourceRule.format`. */
   readonly rights: Readonly<Record<string, ReadonlyArray<string>>>
@@ -19,7 +19,7 @@ export interface Fixture {
 }
 
 /** The rule that the suite checks its users against: access to packages. */
-export const packages = ResourceRule.make({
+export const packagesRule = ResourceRule.make({
   verb: "get",
   group: "apps",
   version: "v1",
@@ -30,11 +30,14 @@ export const packages = ResourceRule.make({
 })
 
 const secret = "the-token-of-alice"
-const alice = user("system:serviceaccount:test:alice", { uid: "1-2-3", extra: { pod: ["a", "b"] } })
-const bob = user("bob")
-const known: Fixture = {
+const alice = authenticatedUser("system:serviceaccount:test:alice", {
+  uid: "1-2-3",
+  extra: { pod: ["a", "b"] }
+})
+const bob = authenticatedUser("bob")
+const known: AccessFixture = {
   tokens: { [secret]: alice, "the-token-of-bob": bob },
-  rights: { [alice.name]: [ResourceRule.format(packages)] },
+  rights: { [alice.name]: [ResourceRule.format(packagesRule)] },
   isReachable: true
 }
 
@@ -47,7 +50,7 @@ const present = (
 })
 
 const certificate = (notBefore: number, notAfter: number) =>
-  Option.some(Result.succeed({ user: user("carol"), notBefore, notAfter }))
+  Option.some(Result.succeed({ user: authenticatedUser("carol"), notBefore, notAfter }))
 
 // Validity in milliseconds around 0, the time at which the clock of a test starts.
 const [good, expired, early] = [certificate(-1, 1), certificate(-2, -1), certificate(1, 2)]
@@ -66,7 +69,7 @@ const authenticate = (presented: PresentedCredentials) =>
  */
 export const authenticatorSuite = (
   name: string,
-  make: (fixture: Fixture) => Layer.Layer<Authenticator, unknown>
+  make: (fixture: AccessFixture) => Layer.Layer<Authenticator, unknown>
 ) =>
   describe(`Authenticator (${name})`, () => {
     layer(make(known))("reachable", (it) => {
@@ -131,7 +134,7 @@ export const authenticatorSuite = (
     })
   })
 
-const authorize = (user: User, rule: ResourceRule.ResourceRule = packages) =>
+const authorize = (user: User, rule: ResourceRule.ResourceRule = packagesRule) =>
   Authorizer.use((authorizer) =>
     authorizer.authorize(user, rule).pipe(
       Effect.as("allowed"),
@@ -140,7 +143,10 @@ const authorize = (user: User, rule: ResourceRule.ResourceRule = packages) =>
   )
 
 /** The contract of every Authorizer. `make` builds the implementation under test, with the fixture's rights. */
-export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.Layer<Authorizer, unknown>) =>
+export const authorizerSuite = (
+  name: string,
+  make: (fixture: AccessFixture) => Layer.Layer<Authorizer, unknown>
+) =>
   describe(`Authorizer (${name})`, () => {
     layer(make(known))("reachable", (it) => {
       it.effect(
@@ -155,7 +161,7 @@ export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.
         Effect.fn(function* () {
           const authorizer = yield* Authorizer
           for (const user of [alice, bob]) {
-            for (const rule of [packages, ResourceRule.make({ ...packages, name: "another" })]) {
+            for (const rule of [packagesRule, ResourceRule.make({ ...packagesRule, name: "another" })]) {
               const before = Authorizer.isAllowedByCache(authorizer, user, rule)
               const allowed = (yield* authorize(user, rule)) === "allowed"
               for (const cached of [before, Authorizer.isAllowedByCache(authorizer, user, rule)])
@@ -169,7 +175,7 @@ export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.
         "authorize - denies every other user and every other rule",
         Effect.fn(function* () {
           assert.strictEqual(yield* authorize(bob), "Denied")
-          assert.strictEqual(yield* authorize(user("constructor")), "Denied")
+          assert.strictEqual(yield* authorize(authenticatedUser("constructor")), "Denied")
           for (const [part, value] of [
             ["verb", "list"],
             ["subresource", "prometheus-metrics"],
@@ -179,7 +185,7 @@ export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.
             ["group", "batch"]
           ] as const) {
             assert.strictEqual(
-              yield* authorize(alice, ResourceRule.make({ ...packages, [part]: value })),
+              yield* authorize(alice, ResourceRule.make({ ...packagesRule, [part]: value })),
               "Denied"
             )
           }

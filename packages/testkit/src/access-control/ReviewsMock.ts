@@ -5,30 +5,35 @@ import { authenticatedGroup, User } from "@registry-packages-proxy/access-contro
 import { Effect, Layer, Option, Redacted } from "effect"
 
 /** Makes a user as a TokenReview returns it. Default: no uid, and only the group `system:authenticated`. */
-export const user = (name: string, fields: Partial<Pick<User, "uid" | "groups" | "extra">> = {}): User =>
-  new User({ name, uid: "", groups: [authenticatedGroup], extra: {}, ...fields })
+export const authenticatedUser = (
+  name: string,
+  fields: Partial<Pick<User, "uid" | "groups" | "extra">> = {}
+): User => new User({ name, uid: "", groups: [authenticatedGroup], extra: {}, ...fields })
 
 /** The users and rights that the mock reviews by. A test may change them at any time. */
-export interface ReviewsState {
+export interface ReviewDecisions {
   readonly tokens: Map<string, User>
   /** The rights of each user, by user name: rules in the format of `ResourceRule.format`. */
   readonly rights: Map<string, ReadonlyArray<string>>
   /** If set, every review fails with this reason. */
   failure: ReviewError["reason"] | undefined
   /** Each review waits for this effect before its result. Default: no wait. */
-  gate: Effect.Effect<void>
+  beforeResult: Effect.Effect<void>
 }
 
 /** Returns mock Reviews as a `layer`, the `state` that decides, and `asked`: the arguments of all reviews so far. */
-export const make = (initial: Partial<ReviewsState> = {}) => {
-  const state: ReviewsState = {
+export const make = (initial: Partial<ReviewDecisions> = {}) => {
+  const state: ReviewDecisions = {
     tokens: new Map(),
     rights: new Map(),
     failure: undefined,
-    gate: Effect.void,
+    beforeResult: Effect.void,
     ...initial
   }
-  const asked = { tokens: new Array<string>(), accesses: new Array<readonly [User, ResourceRule]>() }
+  const receivedReviews = {
+    tokens: new Array<string>(),
+    accesses: new Array<readonly [User, ResourceRule]>()
+  }
   let [inProgress, mostInProgress] = [0, 0]
 
   const review = <A>(result: () => A): Effect.Effect<A, ReviewError> =>
@@ -39,7 +44,7 @@ export const make = (initial: Partial<ReviewsState> = {}) => {
       }),
       () =>
         Effect.andThen(
-          Effect.suspend(() => state.gate),
+          Effect.suspend(() => state.beforeResult),
           Effect.suspend(() =>
             state.failure === undefined
               ? Effect.sync(result)
@@ -53,22 +58,22 @@ export const make = (initial: Partial<ReviewsState> = {}) => {
     tokenReview: (token) => {
       const value = Redacted.value(token)
       return Effect.suspend(() => {
-        asked.tokens.push(value)
+        receivedReviews.tokens.push(value)
         return review(() => Option.fromUndefinedOr(state.tokens.get(value)))
       })
     },
     subjectAccessReview: (user, rule) =>
       Effect.suspend(() => {
-        asked.accesses.push([user, rule])
+        receivedReviews.accesses.push([user, rule])
         return review(() => (state.rights.get(user.name) ?? []).includes(format(rule)))
       })
   })
 
   return {
     state,
-    asked,
+    asked: receivedReviews,
     /** The largest number of reviews that were in progress at the same time. */
-    mostInProgress: () => mostInProgress,
+    maxInProgress: () => mostInProgress,
     layer: Layer.succeed(Reviews, reviews)
   }
 }

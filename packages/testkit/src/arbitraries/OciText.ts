@@ -22,7 +22,7 @@ const component = fc
   .map(([first, rest]) => first + rest.flat().join(""))
 
 /** Generates repository names, all much shorter than the limit of 255 characters. */
-export const name = fc
+export const repositoryName = fc
   .array(component, { minLength: 1, maxLength: 5 })
   .map((components) => components.join("/"))
 
@@ -35,7 +35,7 @@ const hostname = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) =>
 const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined })
 
 /** Generates `host[:port]`: DNS names, IPv4 addresses, and IPv6 addresses in brackets. */
-export const host = fc
+export const registryHost = fc
   .tuple(
     fc.oneof(
       hostname,

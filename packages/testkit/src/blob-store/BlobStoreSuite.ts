@@ -7,14 +7,14 @@ import { Effect, type Layer, Option, Schema, type Scope } from "effect"
 import { TestPackage } from "../digest-cache/TestPackage.ts"
 
 /** The cap in bytes that a store must have for `suiteCapped`. */
-export const cap = 4 * 1024 * 1024
+export const cappedStoreBytes = 4 * 1024 * 1024
 
 export type StoreLayer = Layer.Layer<BlobStore, unknown>
 
 const size = 300_007
 
 /** The name of a package's blob. */
-export const nameOf = ({ descriptor, key }: TestPackage): BlobName => ({
+export const blobNameOf = ({ descriptor, key }: TestPackage): BlobName => ({
   manifestDigest: key.manifestDigest,
   platform: descriptor.viaIndex ? Option.some(key.platform) : Option.none(),
   layerDigest: descriptor.layerDigest,
@@ -29,7 +29,7 @@ const reserved = (wanted: TestPackage) =>
   Effect.flatMap(BlobStore, (store) => Effect.map(store.reserve(wanted.size), Option.getOrThrow))
 
 /** Writes a package in pieces and commits it under its name. */
-const put = (wanted: TestPackage, name = nameOf(wanted)) =>
+const put = (wanted: TestPackage, name = blobNameOf(wanted)) =>
   Effect.gen(function* () {
     const writer = yield* reserved(wanted)
     for (let at = 0; at < wanted.size; at += 100_000)
@@ -101,7 +101,7 @@ export const suite = (name: string, store: StoreLayer) =>
             assert.isTrue(
               (yield* read(blob, Math.max(0, start))).equals(wanted.bytes.subarray(Math.max(0, start)))
             )
-          assert.deepStrictEqual(Option.getOrThrow(yield* found(wanted)).name, nameOf(wanted))
+          assert.deepStrictEqual(Option.getOrThrow(yield* found(wanted)).name, blobNameOf(wanted))
         }))
     }
 
@@ -119,7 +119,7 @@ export const suite = (name: string, store: StoreLayer) =>
         }
         const version = yield* writer.seal
         assert.isTrue(Option.isNone(yield* found(wanted)))
-        yield* writer.commit(nameOf(wanted))
+        yield* writer.commit(blobNameOf(wanted))
         assert.isTrue(yield* writer.unchanged)
         assert.isTrue((yield* read(writer)).equals(wanted.bytes), "still readable after the commit")
         const blob = yield* opened(wanted)
@@ -159,7 +159,7 @@ export const suite = (name: string, store: StoreLayer) =>
           yield* put(wanted)
           const other = yield* store.find({ ...wanted.key, platform: Platform.make("linux/arm64") })
           assert.strictEqual(Option.isNone(other), viaIndex)
-          assert.deepStrictEqual(Option.getOrThrow(yield* found(wanted)).name, nameOf(wanted))
+          assert.deepStrictEqual(Option.getOrThrow(yield* found(wanted)).name, blobNameOf(wanted))
         }
       }))
 
@@ -170,7 +170,7 @@ export const suite = (name: string, store: StoreLayer) =>
         yield* put(before)
         const replaced = Option.getOrThrow(yield* found(before))
         const reading = yield* opened(before)
-        yield* put(after, { ...nameOf(after), manifestDigest: before.key.manifestDigest })
+        yield* put(after, { ...blobNameOf(after), manifestDigest: before.key.manifestDigest })
         yield* assertWhole(after, yield* opened(before))
         assert.isTrue(Option.isNone(yield* store.open(replaced)))
         yield* assertRightOrFailed(before, reading)
@@ -245,7 +245,7 @@ export const suite = (name: string, store: StoreLayer) =>
             }
             assert.deepStrictEqual(
               yield* store.list,
-              model.map((it) => nameOf(packageOf(it)))
+              model.map((it) => blobNameOf(packageOf(it)))
             )
           }
         }).pipe(Effect.scoped, Effect.provide(store, { local: true })),
@@ -253,7 +253,7 @@ export const suite = (name: string, store: StoreLayer) =>
     )
   })
 
-/** The contract of a BlobStore that limits its own size. The store must have the cap {@link cap}. */
+/** The contract of a BlobStore that limits its own size. The store must have the cap {@link cappedStoreBytes}. */
 export const suiteCapped = (name: string, store: StoreLayer) =>
   describe(`BlobStore with a cap (${name})`, () => {
     const test = testsOf(store)
@@ -267,9 +267,9 @@ export const suiteCapped = (name: string, store: StoreLayer) =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         yield* put(one(1, { size: large }))
-        assert.isTrue(store.admits(cap - 65_536))
-        assert.isFalse(store.admits(cap))
-        assert.isTrue(Option.isNone(yield* store.reserve(cap)))
+        assert.isTrue(store.admits(cappedStoreBytes - 65_536))
+        assert.isFalse(store.admits(cappedStoreBytes))
+        assert.isTrue(Option.isNone(yield* store.reserve(cappedStoreBytes)))
         assert.lengthOf(yield* store.list, 1, "nothing is evicted for a blob that cannot fit")
       }))
 
@@ -324,7 +324,7 @@ export const suiteCapped = (name: string, store: StoreLayer) =>
     test("reserve - the space of discarded and removed blobs is free once their last reader or writer closes", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
-        const whole = one(1, { size: cap - 65_536 })
+        const whole = one(1, { size: cappedStoreBytes - 65_536 })
         for (let times = 0; times < 3; times++) {
           yield* Effect.scoped(Effect.flatMap(reserved(whole), (writer) => writer.write(whole.bytes)))
           yield* put(whole)

@@ -22,14 +22,14 @@ const below = (path: string): number => {
 export interface OpenFile {
   readonly fd: number
   /** The path of the file, as /proc/self/fd has it. For a deleted file it ends in ` (deleted)`. */
-  readonly target: string
+  readonly path: string
 }
 
 /** Returns the files below `directory` that are open in this process, including deleted files. */
 export const openFiles = (directory: string): ReadonlyArray<OpenFile> =>
   readdirSync("/proc/self/fd").flatMap((fd) => {
-    const target = ifThere(() => readlinkSync(`/proc/self/fd/${fd}`))
-    return target?.startsWith(`${directory}/`) === true ? [{ fd: Number(fd), target }] : []
+    const path = ifThere(() => readlinkSync(`/proc/self/fd/${fd}`))
+    return path?.startsWith(`${directory}/`) === true ? [{ fd: Number(fd), path }] : []
   })
 
 /**
@@ -40,8 +40,8 @@ export const openFiles = (directory: string): ReadonlyArray<OpenFile> =>
 export const diskUse = (directory: string, options: { readonly deleted?: boolean } = {}): number => {
   if (options.deleted === false) return below(directory)
   const deleted = new Map<number, number>()
-  for (const { fd, target } of openFiles(directory)) {
-    if (!target.endsWith(" (deleted)")) continue
+  for (const { fd, path } of openFiles(directory)) {
+    if (!path.endsWith(" (deleted)")) continue
     const info = ifThere(() => fstatSync(fd))
     if (info?.isFile() === true && info.nlink === 0) deleted.set(info.ino, rounded(info.size))
   }

@@ -15,12 +15,12 @@ export type StoreOperation =
   | "list"
 
 /**
- * Fails calls of an operation: the first failing call is number `from` (default: 1), and `times` calls fail (default:
+ * Fails calls of an operation: the first failing call is number `fromCall` (default: 1), and `times` calls fail (default:
  * all).
  */
 export interface StoreFault {
   readonly operation: StoreOperation
-  readonly from?: number
+  readonly fromCall?: number
   readonly times?: number
 }
 
@@ -31,7 +31,7 @@ export class StoreFaults extends Context.Service<
     /** Replaces all faults and restarts the counts of calls. */
     readonly set: (...faults: ReadonlyArray<StoreFault>) => Effect.Effect<void>
     /** Number of failures caused since the last `set`. */
-    readonly injected: Effect.Effect<number>
+    readonly injectedFailures: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/blob-store/FaultyBlobStore") {}
 
@@ -46,10 +46,10 @@ const make = Effect.gen(function* () {
   ): Effect.Effect<A, BlobStoreError, R> =>
     Effect.suspend(() => {
       for (const entry of active) {
-        const { from = 1, times = Number.POSITIVE_INFINITY } = entry.fault
+        const { fromCall = 1, times = Number.POSITIVE_INFINITY } = entry.fault
         if (entry.fault.operation !== operation) continue
         entry.calls++
-        if (entry.calls < from || entry.calls >= from + times) continue
+        if (entry.calls < fromCall || entry.calls >= fromCall + times) continue
         injected++
         return Effect.fail(new BlobStoreError({ cause: `${operation} fails: fault injected by a test` }))
       }
@@ -87,7 +87,7 @@ const make = Effect.gen(function* () {
         active = faults.map((fault) => ({ fault, calls: 0 }))
         injected = 0
       }),
-    injected: Effect.sync(() => injected)
+    injectedFailures: Effect.sync(() => injected)
   })
   return Context.make(BlobStore, faulty).pipe(Context.add(StoreFaults, faults))
 })

@@ -16,7 +16,7 @@ export type FileOperation =
   | "chmod"
 
 /**
- * Fails calls of an operation on matching paths: the first failing call is number `from` (default: 1), and `times`
+ * Fails calls of an operation on matching paths: the first failing call is number `fromCall` (default: 1), and `times`
  * calls fail (default: all).
  */
 export interface FileFault {
@@ -25,15 +25,15 @@ export interface FileFault {
   /** The system's error code, such as `ENOSPC`. */
   readonly code?: string
   /** Number of bytes that a failing write writes before it fails. Default: 0. */
-  readonly written?: number
-  readonly from?: number
+  readonly writtenBytes?: number
+  readonly fromCall?: number
   readonly times?: number
   /** Affects only paths that contain this text. */
-  readonly path?: string
+  readonly pathIncludes?: string
 }
 
 /** Called before and after every file operation. If `before` fails, the operation fails. */
-export interface Interceptor {
+export interface FileInterceptor {
   /** `bytes` is the number of bytes to write, and 0 for other operations. */
   readonly before: (
     operation: FileOperation,
@@ -42,7 +42,7 @@ export interface Interceptor {
   ) => Effect.Effect<void, PlatformError>
   readonly after: (operation: FileOperation, path: string) => Effect.Effect<void>
   /** Number of bytes that a write still writes if `before` fails. Default: 0. */
-  readonly written?: () => number
+  readonly writtenBytes?: () => number
 }
 
 const interceptFile = (
@@ -81,7 +81,7 @@ type Around = <A, R>(
 ) => Effect.Effect<A, PlatformError, R>
 
 const aroundOf =
-  (interceptor: Interceptor): Around =>
+  (interceptor: FileInterceptor): Around =>
   (operation, path, effect, bytes = 0) =>
     // Uninterruptible, so that `after` runs for every `before`.
     Effect.uninterruptibleMask((restore) =>
@@ -94,13 +94,13 @@ const aroundOf =
     )
 
 /** A file system whose operations pass through `interceptor`. */
-export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): FileSystem.FileSystem => {
+export const intercept = (fs: FileSystem.FileSystem, interceptor: FileInterceptor): FileSystem.FileSystem => {
   const around = aroundOf(interceptor)
   return {
     ...fs,
     open: (path, options) =>
       Effect.map(around("open", path, fs.open(path, options)), (file) =>
-        interceptFile(file, path, around, () => interceptor.written?.() ?? 0)
+        interceptFile(file, path, around, () => interceptor.writtenBytes?.() ?? 0)
       ),
     stat: (path) => around("stat", path, fs.stat(path)),
     lstat: (path) => around("stat", path, fs.lstat(path)),
@@ -115,7 +115,7 @@ export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): 
 
 /** InodeChanges whose look-ups pass through `interceptor`, as the operation `stat`. */
 export const interceptInodeChanges =
-  (inodeChanges: typeof InodeChanges.Service, interceptor: Interceptor): typeof InodeChanges.Service =>
+  (inodeChanges: typeof InodeChanges.Service, interceptor: FileInterceptor): typeof InodeChanges.Service =>
   (path) =>
     aroundOf(interceptor)("stat", path, inodeChanges(path))
 
@@ -126,7 +126,7 @@ export class FileFaults extends Context.Service<
     /** Replaces all faults and restarts the counts of calls. */
     readonly set: (...faults: ReadonlyArray<FileFault>) => Effect.Effect<void>
     /** Number of failures caused since the last `set`. */
-    readonly injected: Effect.Effect<number>
+    readonly injectedFailures: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/FaultyFileSystem") {}
 
@@ -136,16 +136,22 @@ const make = Effect.gen(function* () {
   let active: ReadonlyArray<{ readonly fault: FileFault; calls: number }> = []
   let injected = 0
   let written = 0
-  const interceptor: Interceptor = {
+  const interceptor: FileInterceptor = {
     before: (operation, path) =>
       Effect.suspend(() => {
         for (const entry of active) {
-          const { code, from = 1, path: part = "", reason, times = Number.POSITIVE_INFINITY } = entry.fault
+          const {
+            code,
+            fromCall = 1,
+            pathIncludes: part = "",
+            reason,
+            times = Number.POSITIVE_INFINITY
+          } = entry.fault
           if (entry.fault.operation !== operation || !path.includes(part)) continue
           entry.calls++
-          if (entry.calls < from || entry.calls >= from + times) continue
+          if (entry.calls < fromCall || entry.calls >= fromCall + times) continue
           injected++
-          written = entry.fault.written ?? 0
+          written = entry.fault.writtenBytes ?? 0
           return Effect.fail(
             systemError({
               _tag: reason,
@@ -159,7 +165,7 @@ const make = Effect.gen(function* () {
         return Effect.void
       }),
     after: () => Effect.void,
-    written: () => written
+    writtenBytes: () => written
   }
   const faults = FileFaults.of({
     set: (...faults) =>
@@ -167,7 +173,7 @@ const make = Effect.gen(function* () {
         active = faults.map((fault) => ({ fault, calls: 0 }))
         injected = 0
       }),
-    injected: Effect.sync(() => injected)
+    injectedFailures: Effect.sync(() => injected)
   })
   return Context.make(FileSystem.FileSystem, intercept(fs, interceptor)).pipe(
     Context.add(InodeChanges, interceptInodeChanges(inodeChanges, interceptor)),

@@ -24,7 +24,7 @@ export interface MockSource extends RegistrySource {
 }
 
 /** The contents and the status of the mock. By default all feeds are synced and up to date. */
-export interface MockOptions {
+export interface CredentialStoreMockOptions {
   /** By repository (`host[:port]/name`). The empty string is the key of the cluster's own registry. */
   readonly sources: Readonly<Record<string, MockSource>>
   /** Objects that the store cannot decode, by repository. `get` fails with `Unreadable`. */
@@ -37,7 +37,7 @@ export interface MockOptions {
 }
 
 /** A CredentialStore with exactly these contents. It never changes. */
-export const layer = (options: MockOptions): Layer.Layer<CredentialStore> =>
+export const layer = (options: CredentialStoreMockOptions): Layer.Layer<CredentialStore> =>
   Layer.succeed(CredentialStore, CredentialStore.of(make(options)))
 
 const at = ({ paths = {}, ...source }: MockSource, path: string): RegistrySource => {
@@ -47,7 +47,13 @@ const at = ({ paths = {}, ...source }: MockSource, path: string): RegistrySource
   return { ...source, credential: (longest === undefined ? undefined : paths[longest]) ?? source.credential }
 }
 
-const make = ({ lastSync = 0, sources, unreadable = {}, upToDate = true, waitingFor = [] }: MockOptions) => {
+const make = ({
+  lastSync = 0,
+  sources,
+  unreadable = {},
+  upToDate = true,
+  waitingFor = []
+}: CredentialStoreMockOptions) => {
   const status: CredentialStatus = {
     synced: waitingFor.length === 0,
     waitingFor,
@@ -72,7 +78,7 @@ const make = ({ lastSync = 0, sources, unreadable = {}, upToDate = true, waiting
 }
 
 /** Makes a registry source. Default: https, anonymous, no CA in addition to the system's. */
-export const source = (
+export const registrySource = (
   options: Partial<Omit<RegistrySource, "host" | "repositoryPrefix">> & {
     readonly host: string
     readonly repositoryPrefix?: string

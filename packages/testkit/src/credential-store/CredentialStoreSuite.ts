@@ -5,11 +5,11 @@ import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import { noPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, type Layer, Option, Redacted } from "effect"
-import { type MockSource, source } from "./CredentialStoreMock.ts"
+import { type MockSource, registrySource } from "./CredentialStoreMock.ts"
 import { moduleSource, registrySecret } from "./CredentialStoreObjects.ts"
 
 /** The contents of the store under test: Kubernetes objects, and the sources that the store must derive from them. */
-export interface Fixture {
+export interface CredentialStoreFixture {
   readonly objects: ReadonlyArray<unknown>
   /** By repository. The empty string is the key of the cluster's own registry. */
   readonly sources: Readonly<Record<string, MockSource>>
@@ -27,7 +27,7 @@ const credentialsOf = (host: string) => ({ host, username: "reader", password })
 
 const basic = (username: string) => ({ _tag: "Basic", username, password: Redacted.make(password) }) as const
 
-const known: Omit<Fixture, "state"> = {
+const known: Omit<CredentialStoreFixture, "state"> = {
   objects: [
     moduleSource({
       name: "modules",
@@ -53,14 +53,14 @@ const known: Omit<Fixture, "state"> = {
     })
   ],
   sources: {
-    "registry.example.com:5000/sys/modules": source({
+    "registry.example.com:5000/sys/modules": registrySource({
       host: "registry.example.com:5000",
       repositoryPrefix: "sys/modules",
       credential: basic("reader"),
       sourceObject: "ModuleSource modules"
     }),
     "paths.example.com/group": {
-      ...source({
+      ...registrySource({
         host: "paths.example.com",
         repositoryPrefix: "group",
         credential: basic("reader"),
@@ -68,13 +68,13 @@ const known: Omit<Fixture, "state"> = {
       }),
       paths: { private: basic("member") }
     },
-    "[::1]:5001/plain": source({
+    "[::1]:5001/plain": registrySource({
       scheme: "http",
       host: "[::1]:5001",
       repositoryPrefix: "plain",
       sourceObject: "ModuleSource plain"
     }),
-    "": source({
+    "": registrySource({
       host: "cluster.example.com",
       repositoryPrefix: "sys/deckhouse",
       credential: basic("reader"),
@@ -113,7 +113,10 @@ const unknown = "unknown.example.com/modules"
  * The contract of every CredentialStore. `make` builds the store under test. When the layer is built, the store must
  * already be in the fixture's state.
  */
-export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<CredentialStore, unknown>) =>
+export const suite = (
+  name: string,
+  make: (fixture: CredentialStoreFixture) => Layer.Layer<CredentialStore, unknown>
+) =>
   describe(`CredentialStore (${name})`, () => {
     for (const state of ["synced", "waiting", "stale"] as const) {
       layer(make({ ...known, state }))(state, (it) => {

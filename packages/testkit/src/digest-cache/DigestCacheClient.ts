@@ -9,14 +9,14 @@ import { settle } from "../machine/VirtualTime.ts"
 export type CacheLayer = Layer.Layer<DigestCache, unknown>
 
 /** Returns a function that defines tests. Each test has a cache of its own. */
-export const withCache =
+export const testsWithCache =
   (cache: CacheLayer) =>
   <E>(name: string, body: () => Effect.Effect<void, E, DigestCache | Scope.Scope>): void => {
     it.effect(name, () => Effect.provide(body(), cache, { local: true }))
   }
 
 /** Reads the bytes of an opened package from `start` to `end` (exclusive). */
-export const read = <E>(opened: OpenPackage<E>, start = 0, end = opened.descriptor.size) => {
+export const readRange = <E>(opened: OpenPackage<E>, start = 0, end = opened.descriptor.size) => {
   const body = opened.body(start, end)
   return body._tag === "Bytes" ? Effect.succeed(Buffer.from(body.bytes)) : readAll(body.reader)
 }
@@ -24,11 +24,11 @@ export const read = <E>(opened: OpenPackage<E>, start = 0, end = opened.descript
 /**
  * Opens a package and reads all its bytes, as one response does. `right` is true if the bytes are those of the package.
  */
-export const get = (wanted: TestPackage, identity?: string) =>
+export const openAndRead = (wanted: TestPackage, identity?: string) =>
   Effect.gen(function* () {
     const cache = yield* DigestCache
     const opened = yield* cache.open(wanted.key, wanted.source(identity))
-    return { result: opened.cacheResult, right: (yield* read(opened)).equals(wanted.bytes) }
+    return { result: opened.cacheResult, right: (yield* readRange(opened)).equals(wanted.bytes) }
   }).pipe(Effect.scoped)
 
 /** The status of a package. None if the cache would have to call a source for it. */
@@ -45,7 +45,7 @@ export const admission = (size: number) => {
 }
 
 /** Waits until the pull of a package is over, and the package is stored under its name or discarded. */
-export const settled = (wanted: TestPackage) =>
+export const awaitPullEnd = (wanted: TestPackage) =>
   Effect.gen(function* () {
     yield* peek(wanted.key).pipe(
       Effect.tap(() => Effect.yieldNow),
@@ -56,7 +56,7 @@ export const settled = (wanted: TestPackage) =>
   })
 
 /** Waits until no blob stream of a package is open. */
-export const closed = (wanted: TestPackage) =>
+export const awaitStreamsClosed = (wanted: TestPackage) =>
   Effect.sync(() => wanted.openStreams).pipe(
     Effect.tap(() => Effect.yieldNow),
     Effect.repeat({ until: (streams) => streams === 0 })
@@ -79,18 +79,18 @@ export const readInBackground = (
     const fiber = yield* Effect.forkChild(
       body._tag === "Bytes" ? Effect.succeed(Buffer.from(body.bytes)) : readAll(body.reader, { progress })
     )
-    const at = (count: number) =>
+    const awaitReceived = (count: number) =>
       Effect.suspend(() => {
         if (received >= count) return Effect.void
         const reached = Deferred.makeUnsafe<void>()
         waits.push({ count, reached })
         return Deferred.await(reached)
       })
-    return { result: opened.cacheResult, fiber, at, received: () => received }
+    return { result: opened.cacheResult, fiber, at: awaitReceived, received: () => received }
   })
 
 /** Asserts that a body failed with `BodyError`, the error for wrong bytes. */
-export const assertMismatch = (exit: Exit.Exit<unknown, { readonly _tag: string }>): void => {
+export const assertBodyError = (exit: Exit.Exit<unknown, { readonly _tag: string }>): void => {
   assert.isTrue(Exit.isFailure(exit), "a wrong body must not end cleanly")
   const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
   assert.strictEqual(error?._tag, "BodyError")

@@ -2,29 +2,29 @@ import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import {
-  assertMismatch,
+  assertBodyError,
   type CacheLayer,
   readInBackground,
-  get,
-  settled,
-  withCache
+  openAndRead,
+  awaitPullEnd,
+  testsWithCache
 } from "./DigestCacheClient.ts"
 import { TestPackage } from "./TestPackage.ts"
-import { cap } from "./DigestCacheSuite.ts"
+import { cacheCapBytes } from "./DigestCacheSuite.ts"
 
 /** Number of bytes at the end of a body that a reader receives only after the whole blob is verified. */
 const tailBytes = 64 * 1024
 const size = 1_000_003
 
 const corrupt = (wanted: TestPackage, at: number): void => {
-  wanted.served = Buffer.from(wanted.bytes)
-  wanted.served.writeUInt8(wanted.served.readUInt8(at) ^ 1, at)
+  wanted.sourceBytes = Buffer.from(wanted.bytes)
+  wanted.sourceBytes.writeUInt8(wanted.sourceBytes.readUInt8(at) ^ 1, at)
 }
 
 /** The contract of a cache that streams large packages while they are being pulled. */
 export const suiteStreaming = (name: string, cache: CacheLayer) =>
   describe(`DigestCache, streaming (${name})`, () => {
-    const test = withCache(cache)
+    const test = testsWithCache(cache)
 
     test("read - returns the first bytes before the rest has arrived", () =>
       Effect.gen(function* () {
@@ -33,20 +33,20 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         const reader = yield* readInBackground(wanted)
         yield* reader.at(400_000)
         assert.strictEqual(reader.received(), 400_000)
-        wanted.proceed()
+        wanted.release()
         assert.isTrue((yield* Fiber.join(reader.fiber)).equals(wanted.bytes))
       }).pipe(Effect.scoped))
 
-    for (const total of [size, cap]) {
+    for (const total of [size, cacheCapBytes]) {
       test(`read - holds the tail back until the whole is verified (${total} bytes)`, () =>
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: total, seed: 2 })
           wanted.holdAt(total)
           const reader = yield* readInBackground(wanted)
-          yield* Effect.andThen(wanted.held, reader.at(total - tailBytes))
+          yield* Effect.andThen(wanted.awaitHeld, reader.at(total - tailBytes))
           assert.isBelow(reader.received(), total)
           assert.isUndefined(reader.fiber.pollUnsafe())
-          wanted.proceed()
+          wanted.release()
           assert.isTrue((yield* Fiber.join(reader.fiber)).equals(wanted.bytes))
         }).pipe(Effect.scoped))
 
@@ -56,11 +56,11 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
             const wanted = new TestPackage({ size: total, seed: 3 })
             corrupt(wanted, at)
             const reader = yield* readInBackground(wanted)
-            assertMismatch(yield* Fiber.await(reader.fiber))
+            assertBodyError(yield* Fiber.await(reader.fiber))
             assert.isBelow(reader.received(), total)
-            wanted.served = wanted.bytes
-            yield* settled(wanted)
-            assert.isTrue((yield* get(wanted)).right)
+            wanted.sourceBytes = wanted.bytes
+            yield* awaitPullEnd(wanted)
+            assert.isTrue((yield* openAndRead(wanted)).right)
             assert.strictEqual(wanted.resolveCalls, 2)
           }).pipe(Effect.scoped))
       }
@@ -69,9 +69,9 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         test(`read - fails if ${given} bytes arrive instead of ${total}`, () =>
           Effect.gen(function* () {
             const wanted = new TestPackage({ size: total, seed: 4 })
-            wanted.served = Buffer.concat([wanted.bytes, wanted.bytes]).subarray(0, given)
+            wanted.sourceBytes = Buffer.concat([wanted.bytes, wanted.bytes]).subarray(0, given)
             const reader = yield* readInBackground(wanted)
-            assertMismatch(yield* Fiber.await(reader.fiber))
+            assertBodyError(yield* Fiber.await(reader.fiber))
             assert.isBelow(reader.received(), total)
           }).pipe(Effect.scoped))
       }
@@ -82,15 +82,15 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         const wanted = new TestPackage({ size, seed: 5 })
         wanted.holdAt(size)
         const right = yield* readInBackground(wanted, { start: 100, end: 200_000 })
-        yield* Effect.andThen(wanted.held, right.at(200_000 - tailBytes - 100))
+        yield* Effect.andThen(wanted.awaitHeld, right.at(200_000 - tailBytes - 100))
         assert.isBelow(right.received(), 200_000 - 100)
-        wanted.proceed()
+        wanted.release()
         assert.isTrue((yield* Fiber.join(right.fiber)).equals(wanted.bytes.subarray(100, 200_000)))
 
         const other = new TestPackage({ size, seed: 6 })
         corrupt(other, size - 1)
         const wrong = yield* readInBackground(other, { start: 100, end: 200_000 })
-        assertMismatch(yield* Fiber.await(wrong.fiber))
+        assertBodyError(yield* Fiber.await(wrong.fiber))
         assert.isBelow(wrong.received(), 200_000 - 100)
       }).pipe(Effect.scoped))
 
@@ -112,19 +112,19 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
           ["miss", "collapsed", "collapsed"]
         )
         yield* Effect.all([first.at(700_000), second.at(700_000), third.at(50_000)])
-        wanted.proceed()
+        wanted.release()
         for (const reader of [first, second]) {
           assert.isTrue((yield* Fiber.join(reader.fiber)).equals(wanted.bytes))
         }
         assert.isTrue((yield* Fiber.join(third.fiber)).equals(wanted.bytes.subarray(650_000)))
-        yield* settled(wanted)
+        yield* awaitPullEnd(wanted)
         // This reader has read nothing yet, and all bytes are still available.
         const into = Buffer.alloc(size)
         let count = 0
         while (count < size) count += yield* idle.read(into.subarray(count))
         assert.isTrue(into.equals(wanted.bytes))
         assert.strictEqual(yield* idle.read(into), 0)
-        assert.deepStrictEqual(wanted.offsets, [0])
+        assert.deepStrictEqual(wanted.streamOffsets, [0])
       }).pipe(Effect.scoped))
 
     test("read - every reader fails if the source fails midway, and the next one pulls again", () =>
@@ -132,14 +132,14 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         const wanted = new TestPackage({ size, seed: 8 })
         wanted.holdAt(500_000)
         const readers = [yield* readInBackground(wanted), yield* readInBackground(wanted)]
-        yield* wanted.held
+        yield* wanted.awaitHeld
         wanted.failAt = 500_000
-        wanted.proceed()
+        wanted.release()
         for (const { fiber } of readers) {
           assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "SourceFailed")
         }
         wanted.failAt = undefined
-        yield* settled(wanted)
-        assert.isTrue((yield* get(wanted)).right)
+        yield* awaitPullEnd(wanted)
+        assert.isTrue((yield* openAndRead(wanted)).right)
       }).pipe(Effect.scoped))
   })

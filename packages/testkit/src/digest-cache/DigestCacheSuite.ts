@@ -4,41 +4,41 @@ import { Effect, Fiber, Option } from "effect"
 import {
   admission,
   type CacheLayer,
-  closed,
-  get,
+  awaitStreamsClosed,
+  openAndRead,
   peek,
-  read,
-  settled,
-  withCache
+  readRange,
+  awaitPullEnd,
+  testsWithCache
 } from "./DigestCacheClient.ts"
 import { TestPackage } from "./TestPackage.ts"
 
 /** The cap in bytes that a cache under test must have, including the overhead of packages. */
-export const cap = 4 * 1024 * 1024
+export const cacheCapBytes = 4 * 1024 * 1024
 
 const large = 1_000_003
 const small = 20_011
 
-/** The contract of every DigestCache. The cache must have the cap {@link cap}. */
+/** The contract of every DigestCache. The cache must have the cap {@link cacheCapBytes}. */
 export const suite = (name: string, cache: CacheLayer) =>
   describe(`DigestCache (${name})`, () => {
-    const test = withCache(cache)
+    const test = testsWithCache(cache)
 
     test("open - a package is pulled from its source once, then served from the cache", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
-        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-        yield* settled(wanted)
-        assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
-        assert.deepStrictEqual([wanted.resolveCalls, wanted.offsets], [1, [0]])
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+        yield* awaitPullEnd(wanted)
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+        assert.deepStrictEqual([wanted.resolveCalls, wanted.streamOffsets], [1, [0]])
       }))
 
     test("open - a small package is served from memory the second time", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: small, seed: 1 })
-        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-        yield* settled(wanted)
-        assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+        yield* awaitPullEnd(wanted)
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "memory", right: true })
       }))
 
     test("findInMemory - returns only what open would return from memory", () =>
@@ -47,12 +47,12 @@ export const suite = (name: string, cache: CacheLayer) =>
         for (const size of [0, small, large]) {
           const wanted = new TestPackage({ size, seed: size })
           assert.isUndefined(DigestCache.findInMemory(cache, wanted.key), "before its first request")
-          yield* get(wanted)
-          yield* settled(wanted)
+          yield* openAndRead(wanted)
+          yield* awaitPullEnd(wanted)
           const resident = DigestCache.findInMemory(cache, wanted.key)
           if (resident !== undefined) {
             assert.isTrue(wanted.bytes.equals(resident.bytes))
-            assert.strictEqual((yield* get(wanted)).result, "memory")
+            assert.strictEqual((yield* openAndRead(wanted)).result, "memory")
             const opened = yield* cache.open(wanted.key, wanted.source())
             assert.deepStrictEqual(resident.descriptor, opened.descriptor)
           }
@@ -63,9 +63,9 @@ export const suite = (name: string, cache: CacheLayer) =>
     test("open - an empty package is served like any other", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: 0, seed: 1 })
-        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-        yield* settled(wanted)
-        assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+        yield* awaitPullEnd(wanted)
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "memory", right: true })
       }))
 
     test("open - every range returns its bytes, even while the package is being pulled", () =>
@@ -86,12 +86,12 @@ export const suite = (name: string, cache: CacheLayer) =>
             yield* Effect.forEach(
               ranges,
               ([start, end]) =>
-                Effect.map(read(opened, start, end), (bytes) =>
+                Effect.map(readRange(opened, start, end), (bytes) =>
                   assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
                 ),
               { concurrency: "unbounded" }
             )
-            yield* settled(wanted)
+            yield* awaitPullEnd(wanted)
           }
         }
       }).pipe(Effect.scoped))
@@ -105,8 +105,8 @@ export const suite = (name: string, cache: CacheLayer) =>
             viaIndex,
             compression: "zstd"
           })
-          yield* get(wanted)
-          yield* settled(wanted)
+          yield* openAndRead(wanted)
+          yield* awaitPullEnd(wanted)
           const other = { ...wanted.key, platform: "linux/arm64" as typeof wanted.key.platform }
           assert.strictEqual(Option.isNone(yield* peek(other)), viaIndex)
           const status = yield* peek(wanted.key)
@@ -120,10 +120,12 @@ export const suite = (name: string, cache: CacheLayer) =>
           const wanted = new TestPackage({ size, seed: 3 })
           wanted.holdAt(0)
           const readers = yield* Effect.forkChild(
-            Effect.forEach(Array.from({ length: 100 }), () => get(wanted), { concurrency: "unbounded" })
+            Effect.forEach(Array.from({ length: 100 }), () => openAndRead(wanted), {
+              concurrency: "unbounded"
+            })
           )
-          yield* wanted.held
-          wanted.proceed()
+          yield* wanted.awaitHeld
+          wanted.release()
           const results = yield* Fiber.join(readers)
           assert.isTrue(results.every(({ right }) => right))
           assert.lengthOf(
@@ -134,7 +136,7 @@ export const suite = (name: string, cache: CacheLayer) =>
             results.filter(({ result }) => result === "collapsed"),
             99
           )
-          assert.deepStrictEqual([wanted.resolveCalls, wanted.offsets], [1, [0]])
+          assert.deepStrictEqual([wanted.resolveCalls, wanted.streamOffsets], [1, [0]])
         }))
     }
 
@@ -143,12 +145,12 @@ export const suite = (name: string, cache: CacheLayer) =>
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 4 })
           wanted.holdAt(held)
-          const reader = yield* Effect.forkChild(get(wanted))
-          yield* wanted.held
+          const reader = yield* Effect.forkChild(openAndRead(wanted))
+          yield* wanted.awaitHeld
           yield* Fiber.interrupt(reader)
-          wanted.proceed()
-          assert.isTrue((yield* get(wanted)).right)
-          assert.deepStrictEqual([wanted.resolveCalls, wanted.offsets], [1, [0]])
+          wanted.release()
+          assert.isTrue((yield* openAndRead(wanted)).right)
+          assert.deepStrictEqual([wanted.resolveCalls, wanted.streamOffsets], [1, [0]])
         }))
     }
 
@@ -158,14 +160,14 @@ export const suite = (name: string, cache: CacheLayer) =>
           const wanted = new TestPackage({ size: large, seed: 5 })
           wanted.holdAt(failAt)
           const waiting = (identity: string, count: number) =>
-            Effect.forEach(Array.from({ length: count }), () => Effect.flip(get(wanted, identity)), {
+            Effect.forEach(Array.from({ length: count }), () => Effect.flip(openAndRead(wanted, identity)), {
               concurrency: "unbounded"
             })
           const mine = yield* Effect.forkChild(waiting("one", 10))
-          yield* wanted.held
+          yield* wanted.awaitHeld
           const others = yield* Effect.forkChild(waiting("two", 10), { startImmediately: true })
           wanted.failAt = failAt
-          wanted.proceed()
+          wanted.release()
           const failures = [...(yield* Fiber.join(mine)), ...(yield* Fiber.join(others))]
           const identities = failures.map((failure) =>
             "identity" in failure ? failure.identity : failure._tag
@@ -182,9 +184,9 @@ export const suite = (name: string, cache: CacheLayer) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 6 })
         wanted.failAt = -1
-        assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "SourceFailed")
+        assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "SourceFailed")
         wanted.failAt = undefined
-        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
       }))
 
     test("open - a small package with wrong, missing or extra bytes fails before its body", () =>
@@ -193,26 +195,26 @@ export const suite = (name: string, cache: CacheLayer) =>
         const wrong = Buffer.from(wanted.bytes)
         wrong.writeUInt8(wrong.readUInt8(100) ^ 1, 100)
         for (const given of [wrong, wanted.bytes.subarray(1), Buffer.concat([wanted.bytes, Buffer.of(1)])]) {
-          wanted.served = given
-          const error = yield* Effect.flip(get(wanted))
+          wanted.sourceBytes = given
+          const error = yield* Effect.flip(openAndRead(wanted))
           assert.strictEqual(error._tag === "BodyError" ? error.reason._tag : error._tag, "DigestMismatch")
         }
-        wanted.served = wanted.bytes
-        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+        wanted.sourceBytes = wanted.bytes
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
       }))
 
     test("open - a package that does not fit bypasses the cache each time, and is sent whole", () =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
-        const wanted = new TestPackage({ size: cap, seed: 8 })
-        assert.strictEqual(yield* admission(cap), "bypass")
+        const wanted = new TestPackage({ size: cacheCapBytes, seed: 8 })
+        assert.strictEqual(yield* admission(cacheCapBytes), "bypass")
         for (const times of [1, 2]) {
-          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
-          assert.lengthOf(wanted.offsets, times)
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
+          assert.lengthOf(wanted.streamOffsets, times)
         }
         const opened = yield* cache.open(wanted.key, wanted.source())
         assert.isFalse(opened.acceptsRanges)
-        assert.isTrue((yield* read(opened, 10, 20)).equals(wanted.bytes))
+        assert.isTrue((yield* readRange(opened, 10, 20)).equals(wanted.bytes))
         assert.isTrue(Option.isNone(yield* peek(wanted.key)))
       }).pipe(Effect.scoped))
 
@@ -224,12 +226,12 @@ export const suite = (name: string, cache: CacheLayer) =>
           assert.isUndefined(yield* peeked)
           assert.strictEqual(yield* admission(size), "miss")
           wanted.holdAt(0)
-          const reader = yield* Effect.forkChild(get(wanted))
-          yield* wanted.held
+          const reader = yield* Effect.forkChild(openAndRead(wanted))
+          yield* wanted.awaitHeld
           assert.strictEqual(yield* peeked, "collapsed")
-          wanted.proceed()
+          wanted.release()
           yield* Fiber.join(reader)
-          yield* settled(wanted)
+          yield* awaitPullEnd(wanted)
           assert.strictEqual(yield* peeked, size === small ? "memory" : "hit")
           assert.strictEqual(wanted.resolveCalls, 1)
         }
@@ -243,16 +245,16 @@ export const suite = (name: string, cache: CacheLayer) =>
         const late = new TestPackage({ size: large, seed: 12 })
         unread.holdAt(0)
         wanted.holdAt(0)
-        const abandoned = yield* Effect.forkChild(get(unread))
-        const reader = yield* Effect.forkChild(get(wanted))
-        yield* Effect.andThen(unread.held, wanted.held)
+        const abandoned = yield* Effect.forkChild(openAndRead(unread))
+        const reader = yield* Effect.forkChild(openAndRead(wanted))
+        yield* Effect.andThen(unread.awaitHeld, wanted.awaitHeld)
         yield* Fiber.interrupt(abandoned)
         yield* cache.drain ?? Effect.void
-        yield* closed(unread)
+        yield* awaitStreamsClosed(unread)
         assert.isTrue(Option.isNone(yield* peek(unread.key)))
         assert.strictEqual(yield* admission(large), "bypass")
-        assert.deepStrictEqual(yield* get(late), { result: "bypass", right: true })
-        wanted.proceed()
+        assert.deepStrictEqual(yield* openAndRead(late), { result: "bypass", right: true })
+        wanted.release()
         assert.isTrue((yield* Fiber.join(reader)).right)
       }))
 
@@ -260,11 +262,11 @@ export const suite = (name: string, cache: CacheLayer) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 13 })
         wanted.holdAt(0)
-        const reader = yield* Effect.forkChild(get(wanted))
-        yield* wanted.held
+        const reader = yield* Effect.forkChild(openAndRead(wanted))
+        yield* wanted.awaitHeld
         yield* (yield* DigestCache).drain ?? Effect.void
         assert.strictEqual(wanted.openStreams, 1)
         yield* Fiber.interrupt(reader)
-        yield* closed(wanted)
+        yield* awaitStreamsClosed(wanted)
       }))
   })

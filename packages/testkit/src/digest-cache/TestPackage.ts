@@ -14,10 +14,10 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFail
   at: Schema.Int
 }) {}
 
-export const platform = Platform.make("linux/amd64")
+export const defaultPlatform = Platform.make("linux/amd64")
 
 /** Pseudo-random bytes, so that a test notices a wrong offset. Each seed gives different bytes. */
-export const bytesOf = (size: number, seed: number): Buffer => {
+export const randomBytes = (size: number, seed: number): Buffer => {
   const bytes = Buffer.allocUnsafeSlow(size)
   let state = (seed * 2_654_435_761 + 1) >>> 0
   for (let at = 0; at < size; at++) {
@@ -36,12 +36,12 @@ export class TestPackage {
   readonly key: PackageKey
   readonly descriptor: PackageDescriptor
   /** The bytes that the source sends. A test may replace them. */
-  served: Buffer
+  sourceBytes: Buffer
   /** The source fails before the byte at this offset. -1: `resolve` fails. Undefined: nothing fails. */
   failAt: number | undefined = undefined
   resolveCalls = 0
   /** The start offsets of the blob streams, in the order in which they were opened. */
-  readonly offsets: Array<number> = []
+  readonly streamOffsets: Array<number> = []
   /** Number of open blob streams. */
   openStreams = 0
   readonly #chunk: number
@@ -52,14 +52,17 @@ export class TestPackage {
   constructor(options: {
     readonly size: number
     readonly seed: number
-    readonly chunk?: number
+    readonly chunkSize?: number
     readonly viaIndex?: boolean
     readonly compression?: "gzip" | "zstd"
   }) {
-    this.bytes = bytesOf(options.size, options.seed)
-    this.served = this.bytes
-    this.#chunk = options.chunk ?? 64 * 1024
-    this.key = { manifestDigest: digestOf(Buffer.from(`manifest ${options.seed} ${options.size}`)), platform }
+    this.bytes = randomBytes(options.size, options.seed)
+    this.sourceBytes = this.bytes
+    this.#chunk = options.chunkSize ?? 64 * 1024
+    this.key = {
+      manifestDigest: digestOf(Buffer.from(`manifest ${options.seed} ${options.size}`)),
+      platform: defaultPlatform
+    }
     this.descriptor = {
       layerDigest: digestOf(this.bytes),
       size: options.size,
@@ -85,12 +88,12 @@ export class TestPackage {
   }
 
   /** Releases everything that `holdAt` made wait. */
-  proceed(): void {
+  release(): void {
     this.holdAt(Number.POSITIVE_INFINITY)
   }
 
   /** Returns once the source waits at the position of `holdAt`. */
-  get held(): Effect.Effect<void> {
+  get awaitHeld(): Effect.Effect<void> {
     return Effect.suspend(() => Deferred.await(this.#held))
   }
 
@@ -122,7 +125,7 @@ export class TestPackage {
   #stream(offset: number, identity: string, buffers?: ReadBuffers): Stream.Stream<Uint8Array, SourceFailed> {
     const opened = Effect.acquireRelease(
       Effect.sync(() => {
-        this.offsets.push(offset)
+        this.streamOffsets.push(offset)
         this.openStreams++
       }),
       () =>
@@ -135,14 +138,14 @@ export class TestPackage {
         let position = offset
         let lends = false
         const next = Effect.suspend(() => {
-          if (position >= this.served.length) return Cause.done()
+          if (position >= this.sourceBytes.length) return Cause.done()
           const end = Math.min(
             position + this.#chunk,
             this.#holdAt > position ? this.#holdAt : Number.POSITIVE_INFINITY,
             this.failAt !== undefined && this.failAt > position ? this.failAt : Number.POSITIVE_INFINITY,
-            this.served.length
+            this.sourceBytes.length
           )
-          const chunk = this.served.subarray(position, end)
+          const chunk = this.sourceBytes.subarray(position, end)
           position = end
           // Chunks are alternately in the reader's buffers and in memory of the source.
           lends = !lends

@@ -10,21 +10,21 @@ export interface ImageLayer {
   readonly mediaType?: string
   readonly urls?: ReadonlyArray<string>
   /** Overrides fields of the layer's descriptor. `undefined` removes a field. */
-  readonly descriptor?: Fields
+  readonly descriptor?: JsonFields
 }
 
 /** Fields of a JSON document, by name. */
-export type Fields = Readonly<Record<string, unknown>>
+export type JsonFields = Readonly<Record<string, unknown>>
 
 /** An entry of an index: the descriptor of a manifest, or any JSON value (`odd`). */
-export type IndexChild =
+export type IndexEntry =
   | {
       readonly image: RegistryImage
       /** `os/architecture[/variant]`. Default: the entry has no platform. */
       readonly platform?: string
-      readonly descriptor?: Fields
+      readonly descriptor?: JsonFields
     }
-  | { readonly odd: unknown }
+  | { readonly json: unknown }
 
 /** A manifest or an index, with everything it refers to. */
 export interface RegistryImage {
@@ -41,7 +41,7 @@ interface Options {
   readonly format?: "oci" | "docker"
   readonly algorithm?: DigestAlgorithm
   /** Overrides fields of the JSON document. `undefined` removes a field. */
-  readonly fields?: Fields
+  readonly fields?: JsonFields
 }
 
 const encode = (document: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(document, null, 2))
@@ -56,7 +56,7 @@ const configTypes = {
 }
 
 /** Makes a manifest of any bytes, valid or not. Default media type: OCI image manifest. */
-export const raw = (
+export const ofBytes = (
   bytes: Uint8Array | string,
   options: { readonly mediaType?: string; readonly algorithm?: DigestAlgorithm } = {}
 ): RegistryImage => {
@@ -94,7 +94,7 @@ export const image = (layers: ReadonlyArray<ImageLayer>, options: Options = {}):
   }
   const held = layers.filter(({ urls }) => urls === undefined).map(({ blob }) => blob)
   return {
-    ...raw(encode(document), { mediaType, algorithm }),
+    ...ofBytes(encode(document), { mediaType, algorithm }),
     blobs: [config, ...held],
     layer: layers.at(-1)?.blob
   }
@@ -111,11 +111,11 @@ export const ofPackage = (
 }
 
 /** An image index (OCI) or a manifest list (Docker). */
-export const index = (children: ReadonlyArray<IndexChild>, options: Options = {}): RegistryImage => {
+export const index = (children: ReadonlyArray<IndexEntry>, options: Options = {}): RegistryImage => {
   const { algorithm = "sha256", fields, format = "oci" } = options
   const mediaType = format === "oci" ? MediaType.ociIndex : MediaType.dockerManifestList
   const manifests = children.map((child) => {
-    if ("odd" in child) return child.odd
+    if ("json" in child) return child.json
     const { descriptor, image, platform } = child
     const [os, architecture, variant] = platform?.split("/") ?? []
     return {
@@ -127,18 +127,18 @@ export const index = (children: ReadonlyArray<IndexChild>, options: Options = {}
     }
   })
   return {
-    ...raw(encode({ schemaVersion: 2, mediaType, manifests, ...fields }), { mediaType, algorithm }),
-    children: children.flatMap((child) => ("odd" in child ? [] : [child.image]))
+    ...ofBytes(encode({ schemaVersion: 2, mediaType, manifests, ...fields }), { mediaType, algorithm }),
+    children: children.flatMap((child) => ("json" in child ? [] : [child.image]))
   }
 }
 
 /** Wraps an image in `depth` nested indexes. Each index has one entry, for `platform`. */
-export const nested = (image: RegistryImage, platform: string, depth: number): RegistryImage =>
-  depth === 0 ? image : index([{ image: nested(image, platform, depth - 1), platform }])
+export const inNestedIndexes = (image: RegistryImage, platform: string, depth: number): RegistryImage =>
+  depth === 0 ? image : index([{ image: inNestedIndexes(image, platform, depth - 1), platform }])
 
 /** A Docker manifest of the obsolete schema 1, which a RegistryClient rejects with `SchemaVersion1`. */
 export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({
-  ...raw(
+  ...ofBytes(
     encode({
       schemaVersion: 1,
       name: "package",
@@ -153,7 +153,7 @@ export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({
 })
 
 /** An image whose only layer is foreign (non-distributable): the registry does not have its blob. */
-export const foreign = (layer: RegistryBlob.RegistryBlob, options: Options = {}): RegistryImage => {
+export const withForeignLayer = (layer: RegistryBlob.RegistryBlob, options: Options = {}): RegistryImage => {
   const mediaType =
     options.format === "docker"
       ? "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"

@@ -4,7 +4,7 @@ import { gzip } from "node:zlib"
 import { randomBytes } from "./RegistryBlob.ts"
 
 /** The parameters of a sample package. Equal parameters give equal bytes. */
-export interface SampleRequest {
+export interface SamplePackageOptions {
   readonly name: string
   readonly version: string
   /** Approximate size of the package (tar+gzip), in bytes. */
@@ -48,7 +48,7 @@ const compress = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
   })
 
 /** Makes a package (tar+gzip) with scripts `install` and `uninstall`, and a binary of nearly `size` bytes. */
-export const make = Effect.fnUntraced(function* (request: SampleRequest) {
+export const make = Effect.fnUntraced(function* (request: SamplePackageOptions) {
   const { name, seed = 1, size, version } = request
   const header = `\u007fELF sample of ${name} ${version}\n`
   const binary = new Uint8Array(Math.max(header.length, size - 512))

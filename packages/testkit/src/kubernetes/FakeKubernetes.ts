@@ -3,8 +3,8 @@ import { ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
 import { type KubernetesError, unreachable } from "@registry-packages-proxy/kubernetes/KubernetesError"
 import { Clock, Deferred, Duration, Effect, Layer, type Scope, Stream } from "effect"
 import { FakeKubernetesReviews } from "./FakeKubernetesReviews.ts"
-import { type Change, type CollectionPath, FakeKubernetesStore } from "./FakeKubernetesStore.ts"
-import { FakeKubernetesWatch, line } from "./FakeKubernetesWatch.ts"
+import { type ObjectChange, type CollectionPath, FakeKubernetesStore } from "./FakeKubernetesStore.ts"
+import { FakeKubernetesWatch, encodeEvent } from "./FakeKubernetesWatch.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -12,7 +12,7 @@ export interface FakeKubernetesOptions {
   /** The kind of each collection's objects, by the URL path of the collection. */
   readonly collections: Readonly<Record<CollectionPath, string>>
   /** Sends a bookmark each minute to every watch that requests bookmarks. Default: true. */
-  readonly bookmarks?: boolean
+  readonly sendsBookmarks?: boolean
 }
 
 const reviewPaths = {
@@ -71,9 +71,9 @@ export class FakeKubernetes {
   /** Accepts requests and never responds. */
   isStalled = false
   /** Returns the status to respond with instead of serving the request, or undefined to serve it. */
-  refusal: ((request: ApiRequest) => number | undefined) | undefined
+  refuseWith: ((request: ApiRequest) => number | undefined) | undefined
   /** The Retry-After of each refusal, in seconds. Undefined: no Retry-After. */
-  retryAfter: number | undefined
+  retryAfterSeconds: number | undefined
   /**
    * The form of 410 Gone, for a watch from a compacted version: the response status, or an ERROR event of the watch.
    */
@@ -81,7 +81,7 @@ export class FakeKubernetes {
   /** Treats every `continue` token as expired (410). */
   isContinueExpired = false
   /** URL paths that the server responds to with 404: kinds that are not installed, and objects that do not exist. */
-  readonly missing = new Set<CollectionPath>()
+  readonly missingPaths = new Set<CollectionPath>()
   readonly #unexpected = Deferred.makeUnsafe<never>()
 
   constructor(options: FakeKubernetesOptions) {
@@ -91,7 +91,7 @@ export class FakeKubernetes {
   /**
    * Dies when a client requests a kind that is in neither `collections` nor `missing`. Race a test against this effect.
    */
-  readonly unknownKind: Effect.Effect<never> = Deferred.await(this.#unexpected)
+  readonly dieOnUnknownKind: Effect.Effect<never> = Deferred.await(this.#unexpected)
 
   /** Watches that are open now. */
   get watches(): ReadonlyArray<FakeKubernetesWatch> {
@@ -130,7 +130,7 @@ export class FakeKubernetes {
 
   /** Sends an ERROR event with this status code to every watch. */
   sendError(code: number): void {
-    this.writeToWatches(line("ERROR", failure(code, reasons[code] ?? "Unknown")))
+    this.writeToWatches(encodeEvent("ERROR", failure(code, reasons[code] ?? "Unknown")))
   }
 
   /** Responds to a request. If the request is a watch, the end of the scope closes the watch. */
@@ -142,13 +142,16 @@ export class FakeKubernetes {
     this.requests.push({ ...request, at: yield* Clock.currentTimeMillis })
     if (this.isDown) return yield* unreachable("the test stopped this server")
     if (this.isStalled) return yield* Effect.never
-    const refused = this.refusal?.(request)
+    const refused = this.refuseWith?.(request)
     if (refused !== undefined) {
-      return status(refused, this.retryAfter === undefined ? undefined : Duration.seconds(this.retryAfter))
+      return status(
+        refused,
+        this.retryAfterSeconds === undefined ? undefined : Duration.seconds(this.retryAfterSeconds)
+      )
     }
     if (request.method === "POST") return this.#create(request)
     const kind = this.#options.collections[request.path]
-    if (kind === undefined || this.missing.has(request.path)) {
+    if (kind === undefined || this.missingPaths.has(request.path)) {
       const response = this.#get(request.path)
       return response ?? (yield* this.#dieForUnknownKind(request.path))
     }
@@ -171,7 +174,7 @@ export class FakeKubernetes {
   }
 
   /**
-   * Dies, and makes {@link unknownKind} die. Clients retry a defect like any other failure, so a test notices only
+   * Dies, and makes {@link dieOnUnknownKind} die. Clients retry a defect like any other failure, so a test notices only
    * `unknownKind`.
    */
   #dieForUnknownKind(path: string): Effect.Effect<never> {
@@ -189,7 +192,7 @@ export class FakeKubernetes {
     const slash = path.lastIndexOf("/")
     const collection = path.slice(0, slash)
     const kind = this.#options.collections[collection]
-    if (this.missing.has(path) || this.missing.has(collection)) return status(404)
+    if (this.missingPaths.has(path) || this.missingPaths.has(collection)) return status(404)
     if (kind === undefined) return undefined
     const object = this.store.get(collection, decodeURIComponent(path.slice(slash + 1)))
     return object === undefined ? status(404) : json(200, object)
@@ -207,7 +210,7 @@ export class FakeKubernetes {
       apiVersion: "v1",
       kind: `${kind}List`,
       metadata: {
-        resourceVersion: String(this.store.version),
+        resourceVersion: String(this.store.resourceVersion),
         ...(next < all.length ? { continue: String(next) } : {})
       },
       // In a list of a built-in kind, the API server omits apiVersion and kind from the items.
@@ -221,9 +224,9 @@ export class FakeKubernetes {
       const name = /^metadata\.name=(.+)$/.exec(query["fieldSelector"] ?? "")?.[1]
       const watch = yield* FakeKubernetesWatch.make
       const from = query["resourceVersion"]
-      if (from !== undefined && Number(from) < this.store.compacted) {
+      if (from !== undefined && Number(from) < this.store.compactedVersion) {
         if (this.sendGoneAs === "status") return status(410)
-        watch.write(line("ERROR", failure(410, "Expired")))
+        watch.write(encodeEvent("ERROR", failure(410, "Expired")))
         watch.write("end")
       }
       const watching: Watching = { collection, name, watch }
@@ -231,7 +234,7 @@ export class FakeKubernetes {
       const past =
         from === undefined
           ? this.store.list(collection).map((object) => ({ type: "ADDED" as const, object }))
-          : this.store.since(collection, Number(from))
+          : this.store.changesSince(collection, Number(from))
       for (const { object, type } of past) this.#write(watching, type, object)
       this.#watching.add(watching)
       yield* Effect.addFinalizer(() =>
@@ -241,14 +244,18 @@ export class FakeKubernetes {
         })
       )
       const seconds = Number(query["timeoutSeconds"] ?? "3600")
-      const wantsBookmarks = query["allowWatchBookmarks"] === "true" && this.#options.bookmarks !== false
+      const wantsBookmarks = query["allowWatchBookmarks"] === "true" && this.#options.sendsBookmarks !== false
       const response: ApiResponse = {
         status: 200,
         retryAfter: undefined,
         body: watch.body({
           endsAt: (yield* Clock.currentTimeMillis) + seconds * 1000,
           bookmark: wantsBookmarks
-            ? () => line("BOOKMARK", { kind, metadata: { resourceVersion: String(this.store.version) } })
+            ? () =>
+                encodeEvent("BOOKMARK", {
+                  kind,
+                  metadata: { resourceVersion: String(this.store.resourceVersion) }
+                })
             : undefined
         })
       }
@@ -256,15 +263,15 @@ export class FakeKubernetes {
     }
   )
 
-  #broadcast(change: Change): void {
+  #broadcast(change: ObjectChange): void {
     for (const watching of this.#watching) {
       if (watching.collection === change.collection) this.#write(watching, change.type, change.object)
     }
   }
 
-  #write({ name, watch }: Watching, type: Change["type"], object: Json): void {
+  #write({ name, watch }: Watching, type: ObjectChange["type"], object: Json): void {
     const { metadata } = object
     const named = typeof metadata === "object" && metadata !== null && "name" in metadata ? metadata.name : ""
-    if (watch.isOpen && (name === undefined || name === named)) watch.write(line(type, object))
+    if (watch.isOpen && (name === undefined || name === named)) watch.write(encodeEvent(type, object))
   }
 }

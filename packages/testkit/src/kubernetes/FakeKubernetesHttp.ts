@@ -1,7 +1,7 @@
 import type { ApiRequest } from "@registry-packages-proxy/kubernetes/ApiRequest"
 import { Effect, Predicate, Stream, Duration } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { ServerCertificate } from "../machine/Certificates.ts"
+import type { IssuedCertificate } from "../machine/Certificates.ts"
 import type { FakeKubernetes } from "./FakeKubernetes.ts"
 import * as RegistryServer from "../registry/RegistryServer.ts"
 
@@ -12,7 +12,7 @@ export interface FakeKubernetesHttp {
   /** The Authorization field of each request, in order. Undefined for a request without the field. */
   readonly authorizations: Array<string | undefined>
   /** Number of open connections. */
-  readonly connections: () => number
+  readonly openConnections: () => number
 }
 
 const readBody = (request: IncomingMessage) =>
@@ -75,7 +75,7 @@ const respond = Effect.fnUntraced(function* (
 export const listen = Effect.fnUntraced(function* (
   api: FakeKubernetes,
   options: {
-    readonly tls?: ServerCertificate
+    readonly tls?: IssuedCertificate
     readonly accepts?: (authorization: string | undefined) => boolean
   } = {}
 ) {
@@ -100,6 +100,6 @@ export const listen = Effect.fnUntraced(function* (
         })
       })
   )
-  const listening: FakeKubernetesHttp = { origin: server.origin, authorizations, connections: () => open }
+  const listening: FakeKubernetesHttp = { origin: server.origin, authorizations, openConnections: () => open }
   return listening
 })

@@ -20,7 +20,7 @@ const Access = Schema.Struct({
 })
 
 /** The spec of a SubjectAccessReview. */
-export type FakeKubernetesAccess = typeof Access.Type
+export type SubjectAccessReviewSpec = typeof Access.Type
 
 const decodeAccess = Schema.decodeUnknownOption(Schema.Struct({ spec: Access }))
 
@@ -28,7 +28,7 @@ const decodeAccess = Schema.decodeUnknownOption(Schema.Struct({ spec: Access }))
 export class FakeKubernetesReviews {
   readonly users = new Map<string, FakeKubernetesUser>()
   /** Decides each SubjectAccessReview. Default: denies all. */
-  allows: (access: FakeKubernetesAccess) => boolean = () => false
+  allows: (access: SubjectAccessReviewSpec) => boolean = () => false
 
   /** Returns the review with its `status`, or undefined if `review` is not a TokenReview. */
   tokenReview(review: unknown): Json | undefined {

@@ -6,8 +6,8 @@ type Json = Readonly<Record<string, unknown>>
 export type CollectionPath = string
 
 /** A change of one object, as a watch reports it. */
-export interface Change {
-  readonly version: number
+export interface ObjectChange {
+  readonly resourceVersion: number
   readonly type: "ADDED" | "MODIFIED" | "DELETED"
   readonly collection: CollectionPath
   readonly name: string
@@ -30,29 +30,29 @@ export const nameOf = (object: Json): string => {
 /** Objects with resource versions, and the history of their changes, as etcd keeps them for an API server. */
 export class FakeKubernetesStore {
   readonly #objects = new Map<CollectionPath, Map<string, Json>>()
-  #history: Array<Change> = []
+  #history: Array<ObjectChange> = []
   #compacted = 0
   #version = 100
 
   /** The resource version of the last change. */
-  get version(): number {
+  get resourceVersion(): number {
     return this.#version
   }
 
   /** The oldest resource version at which a watch can begin. */
-  get compacted(): number {
+  get compactedVersion(): number {
     return this.#compacted
   }
 
   /** Creates an object, or replaces the object of the same name. */
-  apply(collection: CollectionPath, object: Json): Change {
+  apply(collection: CollectionPath, object: Json): ObjectChange {
     const objects = this.#collection(collection)
     const name = nameOf(object)
     return this.#record(collection, objects.has(name) ? "MODIFIED" : "ADDED", object)
   }
 
   /** Removes an object. Returns undefined if it does not exist. */
-  remove(collection: CollectionPath, name: string): Change | undefined {
+  remove(collection: CollectionPath, name: string): ObjectChange | undefined {
     const object = this.#collection(collection).get(name)
     return object === undefined ? undefined : this.#record(collection, "DELETED", object)
   }
@@ -65,8 +65,10 @@ export class FakeKubernetesStore {
     return [...this.#collection(collection).values()]
   }
 
-  since(collection: CollectionPath, version: number): ReadonlyArray<Change> {
-    return this.#history.filter((change) => change.collection === collection && change.version > version)
+  changesSince(collection: CollectionPath, version: number): ReadonlyArray<ObjectChange> {
+    return this.#history.filter(
+      (change) => change.collection === collection && change.resourceVersion > version
+    )
   }
 
   /** Drops the history, as etcd's compaction does. */
@@ -83,13 +85,13 @@ export class FakeKubernetesStore {
     return made
   }
 
-  #record(collection: CollectionPath, type: Change["type"], given: Json): Change {
+  #record(collection: CollectionPath, type: ObjectChange["type"], given: Json): ObjectChange {
     const version = ++this.#version
     const object = { ...given, metadata: { ...metadataOf(given), resourceVersion: String(version) } }
     const name = nameOf(object)
     if (type === "DELETED") this.#collection(collection).delete(name)
     else this.#collection(collection).set(name, object)
-    const change = { version, type, collection, name, object }
+    const change = { resourceVersion: version, type, collection, name, object }
     this.#history.push(change)
     return change
   }

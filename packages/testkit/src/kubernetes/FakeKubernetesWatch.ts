@@ -1,6 +1,6 @@
 import { type KubernetesError, unreachable } from "@registry-packages-proxy/kubernetes/KubernetesError"
 import { Clock, Effect, Option, Queue, Stream } from "effect"
-import type { Change } from "./FakeKubernetesStore.ts"
+import type { ObjectChange } from "./FakeKubernetesStore.ts"
 
 /** The next step of a watch: write bytes, end, or break the connection. */
 type Step = Uint8Array | "end" | "break"
@@ -10,16 +10,16 @@ const bookmarkEvery = 60_000
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
 
 /** Encodes a watch event as one line of JSON. */
-export const line = (type: Change["type"] | "BOOKMARK" | "ERROR", object: unknown): Uint8Array =>
+export const encodeEvent = (type: ObjectChange["type"] | "BOOKMARK" | "ERROR", object: unknown): Uint8Array =>
   encode({ type, object })
 
 /** A watch that a client has opened. */
 export class FakeKubernetesWatch {
   readonly #queue: Queue.Queue<Step>
   /** Number of bytes that the client has read. */
-  delivered = 0
+  readBytes = 0
   /** Number of steps that the client has not read yet. */
-  pending = 0
+  unreadSteps = 0
   isOpen = true
   isSilent = false
 
@@ -33,7 +33,7 @@ export class FakeKubernetesWatch {
   )
 
   write(step: Step): void {
-    this.pending += 1
+    this.unreadSteps += 1
     Queue.offerUnsafe(this.#queue, step)
   }
 
@@ -63,10 +63,10 @@ export class FakeKubernetesWatch {
           if (until >= endsAt || bookmark === undefined) return undefined
           return [bookmark(), bookmarkAt + bookmarkEvery] as const
         }
-        this.pending -= 1
+        this.unreadSteps -= 1
         if (step.value === "end") return undefined
         if (step.value === "break") return yield* unreachable("the test broke the connection")
-        this.delivered += step.value.length
+        this.readBytes += step.value.length
         return [step.value, bookmarkAt] as const
       }
     })

@@ -4,7 +4,7 @@ import * as x509 from "@peculiar/x509"
 import { Effect } from "effect"
 
 /** A certificate with its private key, in PEM. */
-export interface ServerCertificate {
+export interface IssuedCertificate {
   readonly cert: string
   readonly key: string
   /** The certificates to send in a handshake. Contains no intermediate certificates; a test appends them if needed. */
@@ -14,7 +14,7 @@ export interface ServerCertificate {
 }
 
 /** An X.509 extension. The value is not checked. */
-export interface ExtensionRequest {
+export interface CertificateExtension {
   /** The OID in dotted form. */
   readonly type: string
   readonly critical?: boolean
@@ -23,7 +23,7 @@ export interface ExtensionRequest {
 }
 
 /** The fields of a certificate. The defaults make a valid server certificate for loopback. */
-export interface CertificateRequest {
+export interface CertificateOptions {
   readonly commonName?: string
   /**
    * The whole subject, instead of `commonName` and `organizations`. Its format is that of RFC 4514, but its parts are
@@ -33,39 +33,39 @@ export interface CertificateRequest {
   /** The organizations (O) in the subject. Kubernetes reads them as the groups of a client. */
   readonly organizations?: ReadonlyArray<string>
   /** Host names and IP addresses. Default: `localhost`, `127.0.0.1` and `::1`. */
-  readonly names?: ReadonlyArray<string>
+  readonly subjectAltNames?: ReadonlyArray<string>
   readonly notBefore?: Date
   readonly notAfter?: Date
   /** Default: `server`. */
-  readonly usage?: Usage
+  readonly extendedKeyUsage?: ExtendedKeyUsage
   readonly keyUsage?: "digitalSignature" | "keyEncipherment"
   /** Uses an RSA key of this length, in bits. Default: an ECDSA key on P-256. */
   readonly rsaBits?: number
-  readonly extensions?: ReadonlyArray<ExtensionRequest>
+  readonly extensions?: ReadonlyArray<CertificateExtension>
 }
 
 /** The extended key usage. `any` is `anyExtendedKeyUsage`, and `none` omits the extension. */
-export type Usage = "server" | "client" | "any" | "none"
+export type ExtendedKeyUsage = "server" | "client" | "any" | "none"
 
 /** The fields of an authority's certificate. */
-export interface AuthorityRequest {
+export interface AuthorityOptions {
   /** The distinguished name. Default: a unique name. */
   readonly name?: string
   readonly notAfter?: Date
-  readonly usage?: Usage
-  readonly extensions?: ReadonlyArray<ExtensionRequest>
+  readonly extendedKeyUsage?: ExtendedKeyUsage
+  readonly extensions?: ReadonlyArray<CertificateExtension>
 }
 
 /** A certificate authority made for one test. */
 export interface CertificateAuthority {
   readonly cert: string
-  readonly issue: (request?: CertificateRequest) => Effect.Effect<ServerCertificate>
+  readonly issue: (request?: CertificateOptions) => Effect.Effect<IssuedCertificate>
   /** Makes an intermediate authority, whose certificate this authority signs. */
-  readonly intermediate: (request?: AuthorityRequest) => Effect.Effect<CertificateAuthority>
+  readonly makeIntermediate: (request?: AuthorityOptions) => Effect.Effect<CertificateAuthority>
   /** Issues a certificate that expired a day ago. */
-  readonly issueExpired: Effect.Effect<ServerCertificate>
+  readonly issueExpired: Effect.Effect<IssuedCertificate>
   /** Issues a certificate that is valid for `other.invalid` and `192.0.2.1`, but not for loopback. */
-  readonly issueForOtherHost: Effect.Effect<ServerCertificate>
+  readonly issueForOtherHost: Effect.Effect<IssuedCertificate>
 }
 
 const loopback = ["localhost", "127.0.0.1", "::1"]
@@ -91,7 +91,7 @@ const isAddress = (name: string): boolean => name.includes(":") || /^[0-9.]+$/.t
 const keyPem = async (key: CryptoKey): Promise<string> =>
   x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY")
 
-const subject = (request: CertificateRequest): string =>
+const subject = (request: CertificateOptions): string =>
   request.subject ??
   [`CN=${request.commonName ?? "testkit"}`, ...(request.organizations ?? []).map((name) => `O=${name}`)].join(
     ", "
@@ -102,12 +102,12 @@ const usages = {
   client: [x509.ExtendedKeyUsage.clientAuth],
   any: ["2.5.29.37.0"],
   none: []
-} as const satisfies Record<Usage, ReadonlyArray<string>>
+} as const satisfies Record<ExtendedKeyUsage, ReadonlyArray<string>>
 
-const usageOf = (usage: Usage): ReadonlyArray<x509.Extension> =>
+const usageOf = (usage: ExtendedKeyUsage): ReadonlyArray<x509.Extension> =>
   usage === "none" ? [] : [new x509.ExtendedKeyUsageExtension([...usages[usage]])]
 
-const others = (extensions: ReadonlyArray<ExtensionRequest> = []): ReadonlyArray<x509.Extension> =>
+const others = (extensions: ReadonlyArray<CertificateExtension> = []): ReadonlyArray<x509.Extension> =>
   extensions.map(({ critical = false, type, value }) => new x509.Extension(type, critical, value))
 
 /** Returns PEM that ends in a line break, so that certificates can be concatenated. */
@@ -121,10 +121,10 @@ interface Signer {
 
 const issue = async (
   { certificate: authority, privateKey: signingKey }: Signer,
-  request: CertificateRequest
-): Promise<ServerCertificate> => {
+  request: CertificateOptions
+): Promise<IssuedCertificate> => {
   const keys = await generateKeys(request.rsaBits)
-  const names = request.names ?? loopback
+  const names = request.subjectAltNames ?? loopback
   const certificate = await x509.X509CertificateGenerator.create({
     subject: subject(request),
     issuer: authority.subject,
@@ -136,7 +136,7 @@ const issue = async (
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags[request.keyUsage ?? "digitalSignature"], true),
-      ...usageOf(request.usage ?? "server"),
+      ...usageOf(request.extendedKeyUsage ?? "server"),
       new x509.SubjectAlternativeNameExtension(
         names.map((name) => ({ type: isAddress(name) ? "ip" : "dns", value: name }))
       ),
@@ -148,7 +148,7 @@ const issue = async (
   return { cert, chain: cert, key: await keyPem(keys.privateKey), ca: pemOf(authority) }
 }
 
-const authority = async (request: AuthorityRequest, parent?: Signer): Promise<CertificateAuthority> => {
+const authority = async (request: AuthorityOptions, parent?: Signer): Promise<CertificateAuthority> => {
   const keys = await generateKeys()
   const name = request.name ?? `CN=testkit authority ${crypto.randomUUID()}`
   const common = {
@@ -159,7 +159,7 @@ const authority = async (request: AuthorityRequest, parent?: Signer): Promise<Ce
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      ...usageOf(request.usage ?? "none"),
+      ...usageOf(request.extendedKeyUsage ?? "none"),
       ...others(request.extensions)
     ]
   }
@@ -173,22 +173,22 @@ const authority = async (request: AuthorityRequest, parent?: Signer): Promise<Ce
         signingKey: parent.privateKey
       }))
   const signer = { certificate, privateKey: keys.privateKey }
-  const issueFor = (request: CertificateRequest = {}) => Effect.promise(() => issue(signer, request))
+  const issueFor = (request: CertificateOptions = {}) => Effect.promise(() => issue(signer, request))
   return {
     cert: pemOf(certificate),
     issue: issueFor,
-    intermediate: (request = {}) => Effect.promise(() => authority(request, signer)),
+    makeIntermediate: (request = {}) => Effect.promise(() => authority(request, signer)),
     issueExpired: issueFor({
       notBefore: new Date(Date.now() - 2 * day),
       notAfter: new Date(Date.now() - day)
     }),
-    issueForOtherHost: issueFor({ names: ["other.invalid", "192.0.2.1"] })
+    issueForOtherHost: issueFor({ subjectAltNames: ["other.invalid", "192.0.2.1"] })
   }
 }
 
 /** Makes a self-signed authority, in memory. */
-export const makeAuthorityOf = (request: AuthorityRequest): Effect.Effect<CertificateAuthority> =>
+export const makeAuthorityWith = (request: AuthorityOptions): Effect.Effect<CertificateAuthority> =>
   Effect.promise(() => authority(request))
 
 /** Makes a self-signed authority with the default fields. */
-export const makeAuthority: Effect.Effect<CertificateAuthority> = makeAuthorityOf({})
+export const makeAuthority: Effect.Effect<CertificateAuthority> = makeAuthorityWith({})

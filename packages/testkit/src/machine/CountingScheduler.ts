@@ -28,7 +28,7 @@ export const install = (): void => {
 }
 
 /** Returns the installed CountingScheduler. Throws if `install` was not called. */
-export const installed = (): CountingScheduler => {
+export const installedScheduler = (): CountingScheduler => {
   const scheduler = Context.get(Context.empty(), Scheduler)
   if (scheduler instanceof CountingScheduler) return scheduler
   throw new Error(

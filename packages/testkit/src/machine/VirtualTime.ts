@@ -1,13 +1,13 @@
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { installed } from "./CountingScheduler.ts"
+import { installedScheduler } from "./CountingScheduler.ts"
 
 /** A TestClock that knows when the next sleep ends, so that a test can advance exactly to that time. */
 export class VirtualTime extends Context.Service<
   VirtualTime,
   {
     /** The time at which the next sleep ends, in milliseconds since the epoch. Undefined if no fiber sleeps. */
-    readonly nextDue: () => number | undefined
+    readonly nextWakeUp: () => number | undefined
     readonly now: () => number
     readonly advance: (millis: number) => Effect.Effect<void>
   }
@@ -27,7 +27,7 @@ const watch = Effect.gen(function* () {
       (waiting) => Effect.sync(() => void due.delete(waiting))
     )
   const time = VirtualTime.of({
-    nextDue: () => {
+    nextWakeUp: () => {
       let next = Number.POSITIVE_INFINITY
       for (const { at } of due) next = Math.min(next, at)
       return Number.isFinite(next) ? next : undefined
@@ -56,7 +56,7 @@ const isReadingFiles = (): boolean =>
  * for `readFile` and `writeFile`, which Node does not report. Needs the CountingScheduler of `machine/TestSetup`.
  */
 export const settle: Effect.Effect<void> = Effect.callback((resume) => {
-  const scheduler = installed()
+  const scheduler = installedScheduler()
   let quiet = 0
   const look = () => {
     quiet = scheduler.pending === 0 && !isReadingFiles() ? quiet + 1 : 0

@@ -38,11 +38,11 @@ export class RegistryClientMock extends Context.Service<
     /** Adds an image whose only layer is this package, and returns the image. */
     readonly putPackage: (content: Uint8Array | RegistryBlob) => Effect.Effect<RegistryImage.RegistryImage>
     /** Appends faults. Each of the next calls of this operation gets one fault, in order. */
-    readonly fault: (operation: Operation, ...faults: ReadonlyArray<MockFault>) => Effect.Effect<void>
+    readonly injectFaults: (operation: Operation, ...faults: ReadonlyArray<MockFault>) => Effect.Effect<void>
     /** Number of calls so far. A call of `blob` counts when its stream starts. */
-    readonly count: (operation: Operation) => Effect.Effect<number>
+    readonly callCount: (operation: Operation) => Effect.Effect<number>
     /** Number of blob streams in progress. */
-    readonly open: Effect.Effect<number>
+    readonly openStreams: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/RegistryClientMock") {
   /** Provides the mock and a RegistryClient with these images. */
@@ -156,9 +156,9 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
             put(image)
             return image
           }),
-        fault: (operation, ...more) => Effect.sync(() => void faults[operation].push(...more)),
-        count: (operation) => Effect.sync(() => counts[operation]),
-        open: Effect.sync(() => open)
+        injectFaults: (operation, ...more) => Effect.sync(() => void faults[operation].push(...more)),
+        callCount: (operation) => Effect.sync(() => counts[operation]),
+        openStreams: Effect.sync(() => open)
       })
     )
   )

@@ -36,19 +36,19 @@ const index = RegistryImage.index([
   { image: small, platform: "linux/amd64" },
   { image: large, platform: "linux/arm64" }
 ])
-const nested = RegistryImage.nested(index, "linux/amd64", 3)
-const tooDeep = RegistryImage.nested(index, "linux/amd64", 4)
+const nested = RegistryImage.inNestedIndexes(index, "linux/amd64", 3)
+const tooDeep = RegistryImage.inNestedIndexes(index, "linux/amd64", 4)
 const variants = RegistryImage.index([
   { image: large, platform: "linux/amd64/v3" },
   { image: small, platform: "linux/amd64/v1" }
 ])
 const withoutPlatform = RegistryImage.index([{ image: large, platform: "linux/arm64" }, { image: small }])
 const attestations = RegistryImage.index([{ image: small, platform: "unknown/unknown" }])
-const odd: ReadonlyArray<RegistryImage.IndexChild> = [
-  { odd: null },
-  { odd: {} },
-  { odd: { digest: `blake3:${"a".repeat(64)}`, platform: {} } },
-  { odd: { digest: "x", platform: { os: 7, architecture: ["amd64"] }, size: "7" } }
+const odd: ReadonlyArray<RegistryImage.IndexEntry> = [
+  { json: null },
+  { json: {} },
+  { json: { digest: `blake3:${"a".repeat(64)}`, platform: {} } },
+  { json: { digest: "x", platform: { os: 7, architecture: ["amd64"] }, size: "7" } }
 ]
 const besideOdd = RegistryImage.index([...odd, { image: small, platform: "linux/amd64" }, ...odd], {
   fields: { mediaType: undefined, annotations: [], subject: 7, schemaVersion: "2" }
@@ -67,11 +67,11 @@ const empty = RegistryImage.image([
   { blob: RegistryBlob.fromBytes(new Uint8Array()), descriptor: { size: undefined } }
 ])
 const noLayers = RegistryImage.image([])
-const foreign = RegistryImage.foreign(RegistryBlob.fromBytes(RegistryBlob.randomBytes(8, 10)))
+const foreign = RegistryImage.withForeignLayer(RegistryBlob.fromBytes(RegistryBlob.randomBytes(8, 10)))
 const schema1 = RegistryImage.schema1(RegistryBlob.fromBytes(RegistryBlob.randomBytes(9, 10)))
 
 /** The images that the client under test must find in {@link SuiteRepository}. */
-export const images: ReadonlyArray<RegistryImage.RegistryImage> = [
+export const suiteImages: ReadonlyArray<RegistryImage.RegistryImage> = [
   small,
   large,
   zstd,
@@ -112,7 +112,7 @@ const reasonOf = <A, R>(effect: Effect.Effect<A, RegistryError, R>) =>
   )
 
 /**
- * The contract of every RegistryClient. The client must find {@link images} in SuiteRepository, whose name is
+ * The contract of every RegistryClient. The client must find {@link suiteImages} in SuiteRepository, whose name is
  * {@link suiteRepositoryName}.
  */
 export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | SuiteRepository, E>) =>

@@ -18,9 +18,9 @@ export class TestBuffers implements ReadBuffers {
   readonly #lent = new WeakMap<ArrayBufferLike, Uint8Array>()
   readonly #free: Array<Uint8Array> = []
   /** Number of buffers allocated so far. */
-  made = 0
+  allocatedBuffers = 0
   /** Number of chunks that arrived in one of these buffers. */
-  chunks = 0
+  collectedChunks = 0
 
   constructor(size: number) {
     this.#size = size
@@ -28,7 +28,7 @@ export class TestBuffers implements ReadBuffers {
 
   readonly take = (): Uint8Array => {
     const buffer = this.#free.pop() ?? new Uint8Array(this.#size)
-    if (!this.#lent.has(buffer.buffer)) this.made++
+    if (!this.#lent.has(buffer.buffer)) this.allocatedBuffers++
     this.#lent.set(buffer.buffer, buffer)
     return buffer
   }
@@ -39,7 +39,7 @@ export class TestBuffers implements ReadBuffers {
     if (buffer === undefined) return copy
     buffer.fill(0)
     this.#free.push(buffer)
-    this.chunks++
+    this.collectedChunks++
     return copy
   }
 

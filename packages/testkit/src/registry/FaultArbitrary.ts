@@ -151,12 +151,12 @@ export const fileFaults: fc.Arbitrary<ReadonlyArray<FileFault>> = fc
     fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
     fc.constantFrom(undefined, "ingest", "blobs")
   )
-  .map(([operations, reason, from, times, path]) =>
+  .map(([operations, reason, fromCall, times, pathIncludes]) =>
     operations.map((operation) => ({
       operation,
       reason,
-      from,
+      fromCall,
       ...(times === undefined ? {} : { times }),
-      ...(path === undefined ? {} : { path })
+      ...(pathIncludes === undefined ? {} : { pathIncludes })
     }))
   )

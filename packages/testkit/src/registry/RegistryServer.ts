@@ -1,7 +1,7 @@
 import { Effect, FiberSet } from "effect"
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
-import type { ServerCertificate } from "../machine/Certificates.ts"
+import type { IssuedCertificate } from "../machine/Certificates.ts"
 import { listen } from "../wire/Listening.ts"
 
 // An ES import of node:http evaluates all its lazy exports, which loads all of undici.
@@ -43,7 +43,7 @@ const close = (server: Server) =>
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly host: LoopbackHost
-  readonly tls: ServerCertificate | undefined
+  readonly tls: IssuedCertificate | undefined
 }) {
   const { host, tls } = options
   const server = yield* Effect.acquireRelease(

@@ -5,7 +5,7 @@ import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySou
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import type { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
-import type { ServerCertificate } from "../machine/Certificates.ts"
+import type { IssuedCertificate } from "../machine/Certificates.ts"
 import type { Fault, FaultOptions, ServedOperation } from "./Fault.ts"
 import { FaultSchedule } from "./FaultSchedule.ts"
 import { type RegistryAuth, RegistryAuthService } from "./RegistryAuth.ts"
@@ -23,7 +23,7 @@ export interface TestRegistryOptions {
   /** Default: 127.0.0.1. */
   readonly host?: RegistryServer.LoopbackHost
   /** Serves HTTPS with this certificate. Default: plain HTTP. */
-  readonly tls?: ServerCertificate
+  readonly tls?: IssuedCertificate
   /** Default: no authentication. */
   readonly auth?: RegistryAuth
   /** Default: no redirects. */

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import type { ServerCertificate } from "../machine/Certificates.ts"
+import type { IssuedCertificate } from "../machine/Certificates.ts"
 import { basicAuthorization, type BasicCredentials } from "./BasicCredentials.ts"
 import { listenScoped } from "./Listening.ts"
 
@@ -28,7 +28,7 @@ export interface ForwardProxyOptions {
   /** Default: `Open`. */
   readonly connectResponse?: ConnectResponse
   /** If set, clients connect to the proxy over TLS, and the proxy presents this certificate. Default: plain HTTP. */
-  readonly tls?: ServerCertificate
+  readonly tls?: IssuedCertificate
 }
 
 /** A request that the proxy received. */

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { createServer, type Socket } from "node:net"
 import { createServer as createTlsServer, TLSSocket } from "node:tls"
-import type { ServerCertificate } from "../machine/Certificates.ts"
+import type { IssuedCertificate } from "../machine/Certificates.ts"
 import { listenScoped } from "./Listening.ts"
 
 /** The bytes that a {@link RawServer} sends as the response to a request. One character is one byte (Latin-1). */
@@ -27,7 +27,7 @@ export interface RawRequest {
 export type RawHandler = (request: RawRequest) => RawResponse | undefined
 
 export interface RawServerOptions {
-  readonly tls?: ServerCertificate
+  readonly tls?: IssuedCertificate
   /** Called as soon as a connection is accepted. Connection numbers start at 1. */
   readonly onConnection?: (socket: Socket, connectionNumber: number) => void
 }

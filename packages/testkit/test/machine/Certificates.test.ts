@@ -5,7 +5,7 @@ import { TestRegistry } from "../../src/registry/TestRegistry.ts"
 import { nodeRequest } from "../../src/wire/NodeRequest.ts"
 
 const pingWith = Effect.fnUntraced(function* (
-  tls: Certificates.ServerCertificate,
+  tls: Certificates.IssuedCertificate,
   ca: string,
   host: "127.0.0.1" | "localhost" = "127.0.0.1"
 ) {
@@ -30,7 +30,7 @@ describe("Certificates", () => {
     Effect.fn(function* () {
       const authority = yield* Certificates.makeAuthority
       const other = yield* Certificates.makeAuthority
-      const refusal = (tls: Certificates.ServerCertificate, ca: string) => Effect.flip(pingWith(tls, ca))
+      const refusal = (tls: Certificates.IssuedCertificate, ca: string) => Effect.flip(pingWith(tls, ca))
       assert.strictEqual(yield* refusal(yield* authority.issueExpired, authority.cert), "CERT_HAS_EXPIRED")
       assert.strictEqual(
         yield* refusal(yield* authority.issueForOtherHost, authority.cert),

@@ -87,7 +87,7 @@ describe("TestRegistry", () => {
       const index = RegistryImage.index([{ image: child, platform: "linux/arm64/v8" }], { format: "docker" })
       const others = [
         RegistryImage.schema1(RegistryBlob.fromBytes(content)),
-        RegistryImage.foreign(RegistryBlob.fromBytes(content)),
+        RegistryImage.withForeignLayer(RegistryBlob.fromBytes(content)),
         RegistryImage.image([])
       ]
       for (const image of [index, ...others]) yield* registry.put("all", image, ["latest"])

@@ -78,7 +78,7 @@ describe("during an outage of the API server", () => {
   it.effect("a review times out after 3 seconds", () => {
     const reviews = makeReviews()
     let givenUp = 0
-    reviews.state.gate = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void givenUp++))
+    reviews.state.beforeResult = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void givenUp++))
     return Effect.gen(function* () {
       const [token, access] = [
         yield* Effect.forkChild(tokenResult()),

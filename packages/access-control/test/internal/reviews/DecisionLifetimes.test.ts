@@ -24,7 +24,7 @@ describe("lifetimes of decisions", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
       assert.strictEqual(yield* tokenResult("new"), "NotAuthenticated")
-      reviews.state.tokens.set("new", TestReviews.user("newcomer"))
+      reviews.state.tokens.set("new", TestReviews.authenticatedUser("newcomer"))
       yield* TestClock.adjust("29999 millis")
       assert.strictEqual(yield* tokenResult("new"), "NotAuthenticated")
       assert.lengthOf(reviews.asked.tokens, 1)
@@ -115,13 +115,13 @@ describe("lifetimes of decisions", () => {
 
   it.effect("lifetimes begin when the review is sent, not when it is answered", () => {
     const reviews = makeReviews()
-    reviews.state.gate = Effect.sleep("2 seconds")
+    reviews.state.beforeResult = Effect.sleep("2 seconds")
     return Effect.gen(function* () {
       const first = yield* Effect.forkChild(tokenResult())
       yield* settle
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* Fiber.join(first), "alice")
-      reviews.state.gate = Effect.void
+      reviews.state.beforeResult = Effect.void
       yield* TestClock.adjust("118 seconds")
       yield* tokenResult()
       assert.lengthOf(reviews.asked.tokens, 2)
@@ -133,9 +133,9 @@ describe("lifetimes of decisions", () => {
     return Effect.gen(function* () {
       yield* accessResult(alice)
       for (const fields of [{ uid: "1" }, { groups: ["others"] }, { extra: { scopes: ["less"] } }]) {
-        yield* accessResult(TestReviews.user("alice", fields))
+        yield* accessResult(TestReviews.authenticatedUser("alice", fields))
       }
-      yield* accessResult(TestReviews.user("alice"))
+      yield* accessResult(TestReviews.authenticatedUser("alice"))
       assert.lengthOf(reviews.asked.accesses, 4)
     }).pipe(Effect.provide(layerOf(reviews)))
   })

@@ -13,7 +13,7 @@ describe("many callers at once", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      reviews.state.gate = Deferred.await(gate)
+      reviews.state.beforeResult = Deferred.await(gate)
       const request = Effect.flatMap(tokenResult(), () => accessResult())
       const fibers = yield* all(Array.from({ length: 40 }, () => request))
       yield* settle
@@ -28,7 +28,7 @@ describe("many callers at once", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      reviews.state.gate = Deferred.await(gate)
+      reviews.state.beforeResult = Deferred.await(gate)
       const first = yield* Effect.forkChild(tokenResult())
       yield* settle
       const second = yield* Effect.forkChild(tokenResult())
@@ -47,17 +47,17 @@ describe("many callers at once", () => {
       return Effect.gen(function* () {
         yield* Effect.all([tokenResult(), accessResult()])
         const gate = yield* Deferred.make<void>()
-        reviews.state.gate = Deferred.await(gate)
+        reviews.state.beforeResult = Deferred.await(gate)
         const strangers = yield* all(Array.from({ length: 600 }, (_, n) => tokenResult(`bogus-${n}`)))
         yield* settle
-        assert.strictEqual(reviews.mostInProgress(), Limits.maxReviewsPerLane)
+        assert.strictEqual(reviews.maxInProgress(), Limits.maxReviewsPerLane)
         // An allowed user is not refused, and does not wait behind the bogus tokens.
         assert.strictEqual(yield* tokenResult(), "alice")
         const others = yield* all(
-          Array.from({ length: 20 }, (_, n) => accessResult(TestReviews.user(`user-${n}`)))
+          Array.from({ length: 20 }, (_, n) => accessResult(TestReviews.authenticatedUser(`user-${n}`)))
         )
         yield* settle
-        assert.strictEqual(reviews.mostInProgress(), Limits.maxReviews)
+        assert.strictEqual(reviews.maxInProgress(), Limits.maxReviews)
         yield* Deferred.succeed(gate, undefined)
         const answers = yield* Fiber.joinAll(strangers)
         const [begun, queued] = [Limits.maxReviewsPerLane, Limits.maxQueuedPerLane]
@@ -67,7 +67,7 @@ describe("many callers at once", () => {
         )
         assert.include(answers, "Undecided: Overloaded")
         yield* Fiber.joinAll(others)
-        assert.strictEqual(reviews.mostInProgress(), Limits.maxReviews)
+        assert.strictEqual(reviews.maxInProgress(), Limits.maxReviews)
       }).pipe(Effect.provide(layerOf(reviews)))
     }
   )
@@ -76,7 +76,7 @@ describe("many callers at once", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      reviews.state.gate = Deferred.await(gate)
+      reviews.state.beforeResult = Deferred.await(gate)
       const fibers = yield* all(Array.from({ length: 1000 }, () => tokenResult()))
       yield* settle
       yield* Deferred.succeed(gate, undefined)
@@ -90,7 +90,7 @@ describe("many callers at once", () => {
     () => {
       const reviews = makeReviews()
       return Effect.gen(function* () {
-        reviews.state.gate = Effect.never
+        reviews.state.beforeResult = Effect.never
         const half = Limits.maxWaiting / 2
         yield* all(Array.from({ length: half }, () => tokenResult("one")))
         yield* all(Array.from({ length: half }, () => accessResult()))
@@ -108,17 +108,17 @@ describe("many callers at once", () => {
     return Effect.gen(function* () {
       yield* Effect.all([tokenResult(), accessResult()])
       yield* TestClock.adjust("5 minutes")
-      reviews.state.gate = Effect.never
+      reviews.state.beforeResult = Effect.never
       yield* all(Array.from({ length: 600 }, (_, n) => tokenResult(`bogus-${n}`)))
       yield* settle
-      reviews.state.gate = Effect.void
+      reviews.state.beforeResult = Effect.void
       assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["alice", "allowed"])
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
   it.effect("unknown tokens at a rate that the API server can handle are all decided, in order", () => {
     const reviews = makeReviews()
-    reviews.state.gate = Effect.sleep("50 millis")
+    reviews.state.beforeResult = Effect.sleep("50 millis")
     const each = 15
     const stranger = (n: number) =>
       Effect.forEach(
@@ -164,7 +164,7 @@ describe("many callers at once", () => {
     const count = Limits.maxDecisions + 100
     for (let n = 0; n < count; n++) {
       const extra = { "authentication.kubernetes.io/credential-id": [`JTI=${n}`] }
-      reviews.state.tokens.set(`minted-${n}`, TestReviews.user("minter", { extra }))
+      reviews.state.tokens.set(`minted-${n}`, TestReviews.authenticatedUser("minter", { extra }))
     }
     return Effect.gen(function* () {
       yield* Effect.all([tokenResult(), accessResult()])

@@ -34,11 +34,11 @@ describe("while the API server is silent", () => {
   it.effect("the queued reviews of callers that left are never sent", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      reviews.state.gate = Effect.never
+      reviews.state.beforeResult = Effect.never
       const fibers = yield* strangers(400)
       yield* settle
       yield* Fiber.interruptAll(fibers)
-      reviews.state.gate = Effect.void
+      reviews.state.beforeResult = Effect.void
       // Sent reviews time out after 3 s and free their places. The other reviews are never sent.
       yield* advance(10000)
       assert.lengthOf(reviews.asked.tokens, Limits.maxReviewsPerLane)
@@ -50,13 +50,13 @@ describe("while the API server is silent", () => {
   it.effect("a review continues while one of its callers stays", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      reviews.state.gate = Effect.never
+      reviews.state.beforeResult = Effect.never
       yield* strangers(Limits.maxReviewsPerLane)
       const leaving = yield* all(Array.from({ length: 10 }, () => tokenResult()))
       const staying = yield* Effect.forkChild(tokenResult())
       yield* settle
       yield* Fiber.interruptAll(leaving)
-      reviews.state.gate = Effect.void
+      reviews.state.beforeResult = Effect.void
       yield* advance(Duration.toMillis(Limits.reviewTimeout))
       assert.strictEqual(yield* Fiber.join(staying), "alice")
     }).pipe(Effect.provide(layerOf(reviews)))
@@ -65,7 +65,7 @@ describe("while the API server is silent", () => {
   it.effect("reviews of unknown tokens wait at most 3 s for their turn, then fail as unreachable", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      reviews.state.gate = Effect.never
+      reviews.state.beforeResult = Effect.never
       const waiting = yield* strangers(Limits.maxReviewsPerLane + 100)
       yield* advance(2000)
       const later = yield* strangers(100, 1000)
@@ -80,7 +80,7 @@ describe("while the API server is silent", () => {
   it.effect("four reviews a second are sent, however many wait, and all once it answers", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      reviews.state.gate = Effect.never
+      reviews.state.beforeResult = Effect.never
       yield* strangers(1)
       yield* advance(3000)
       const before = reviews.asked.tokens.length
@@ -90,7 +90,7 @@ describe("while the API server is silent", () => {
         reviews.asked.tokens.length - before,
         2000 / Duration.toMillis(Limits.probeInterval) + 1
       )
-      reviews.state.gate = Effect.void
+      reviews.state.beforeResult = Effect.void
       yield* advance(Duration.toMillis(Limits.probeInterval))
       assert.lengthOf(reviews.asked.tokens, before + 400)
     }).pipe(Effect.provide(layerOf(reviews)))
@@ -100,7 +100,7 @@ describe("while the API server is silent", () => {
     "callers with an earlier decision receive it immediately, except those whose review is sent",
     () => {
       const reviews = makeReviews()
-      const users = Array.from({ length: 500 }, (_, n) => TestReviews.user(`node-${n}`))
+      const users = Array.from({ length: 500 }, (_, n) => TestReviews.authenticatedUser(`node-${n}`))
       for (const user of users) {
         reviews.state.tokens.set(`token of ${user.name}`, user)
         reviews.state.rights.set(user.name, rightsOf(alice.name, reviews))
@@ -115,7 +115,7 @@ describe("while the API server is silent", () => {
       return Effect.gen(function* () {
         yield* Effect.all(everyone)
         yield* TestClock.adjust("6 minutes")
-        reviews.state.gate = Effect.never
+        reviews.state.beforeResult = Effect.never
         const first = yield* Effect.forkChild(tokenResult("token of node-0"))
         yield* advance(3000)
         assert.strictEqual(yield* Fiber.join(first), "node-0")
@@ -143,7 +143,7 @@ describe("while the API server is silent", () => {
       const reviews = makeReviews()
       return Effect.gen(function* () {
         // Reviews that are sent now are never answered.
-        reviews.state.gate = Effect.never
+        reviews.state.beforeResult = Effect.never
         for (const [index, wave] of waves.entries()) {
           const fibers = yield* strangers(wave.strangers, index * 1000)
           if (wave.leaveAfter !== undefined) {
@@ -155,7 +155,7 @@ describe("while the API server is silent", () => {
         // for almost 3 s. The new token is then decided in time only if its own review is answered immediately.
         const isNoticed =
           waves.reduce((sum, { next }) => sum + next, 0) > Duration.toMillis(Limits.reviewTimeout)
-        reviews.state.gate = isNoticed ? Effect.sleep(reviewMillis) : Effect.void
+        reviews.state.beforeResult = isNoticed ? Effect.sleep(reviewMillis) : Effect.void
         const decided = yield* Effect.forkChild(Effect.all([tokenResult(token), accessResult()]))
         yield* advance(3000)
         assert.deepStrictEqual(yield* Fiber.join(decided), ["alice", "allowed"])
@@ -175,7 +175,7 @@ describe("while the API server is slow", () => {
         reviews.state.tokens.delete(token)
         yield* TestClock.adjust("3 minutes")
         // Renewals for other allowed users fill all 12 places of the lane, and its queue.
-        const others = Array.from({ length: 100 }, (_, n) => TestReviews.user(`node-${n}`))
+        const others = Array.from({ length: 100 }, (_, n) => TestReviews.authenticatedUser(`node-${n}`))
         for (const user of others) {
           reviews.state.tokens.set(`token of ${user.name}`, user)
           reviews.state.rights.set(user.name, rightsOf(alice.name, reviews))
@@ -185,7 +185,7 @@ describe("while the API server is slow", () => {
         )
         yield* Effect.all(everyone)
         yield* TestClock.adjust("3 minutes")
-        reviews.state.gate = Effect.sleep("2900 millis")
+        reviews.state.beforeResult = Effect.sleep("2900 millis")
         yield* all(everyone.slice(0, 20))
         yield* settle
         const revoked = yield* Effect.forkChild(tokenResult())

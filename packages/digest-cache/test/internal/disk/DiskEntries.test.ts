@@ -1,5 +1,5 @@
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
-import { platform } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
+import { defaultPlatform } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
 import fc from "fast-check"
@@ -56,7 +56,7 @@ describe("Entries and DiskBudget", () => {
           if (entry.holders > 0) model.lingering = [...model.lingering, entry]
         }
         for (const { _tag, number, size } of commands) {
-          const found = entries.find({ manifestDigest: digestOfNumber(number), platform })
+          const found = entries.find({ manifestDigest: digestOfNumber(number), platform: defaultPlatform })
           switch (_tag) {
             case "add": {
               if (found !== undefined || !budget.admits(size)) break

@@ -35,7 +35,7 @@ const document = (manifests: unknown, changes: Json = {}): Json => ({
 })
 
 const indexOf = (json: Json, mediaType: string = MediaType.ociIndex): Image =>
-  RegistryImage.raw(JSON.stringify(json), { mediaType })
+  RegistryImage.ofBytes(JSON.stringify(json), { mediaType })
 
 const index = (name: string, json: Json, about: ScenarioOptions = {}): Scenario =>
   scenario(`index: ${name}`, {

@@ -23,7 +23,7 @@ const config = descriptor({
 const other = descriptor({ digest: `sha256:${"0".repeat(64)}`, size: 1 })
 
 const manifest = (name: string, text: string, about: ScenarioOptions = {}): Scenario => {
-  const image = RegistryImage.raw(text)
+  const image = RegistryImage.ofBytes(text)
   return scenario(`manifest: ${name}`, { image: { ...image, blobs: [blob] }, ...about })
 }
 
@@ -42,7 +42,7 @@ const document = (changes: Readonly<Record<string, unknown>> = {}): string =>
 const layers = (name: string, ...all: ReadonlyArray<unknown>): Scenario =>
   manifest(name, document({ layers: all }))
 
-const foreign = RegistryImage.foreign(blob)
+const foreign = RegistryImage.withForeignLayer(blob)
 
 /** Scenarios with different manifests, mostly with missing, wrong or unusual fields. */
 export const manifests: ReadonlyArray<Scenario> = [

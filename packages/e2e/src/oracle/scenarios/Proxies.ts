@@ -21,7 +21,7 @@ interface ProxyOptions {
  */
 const reached = (
   about: string,
-  tls: Certificates.ServerCertificate,
+  tls: Certificates.IssuedCertificate,
   variables: (at: string) => EnvironmentVariables,
   { secure = false, requiresCredentials = false }: ProxyOptions = {}
 ): Scenario => ({
@@ -50,7 +50,7 @@ const reached = (
 /** Scenarios with different proxy variables and values of NO_PROXY. */
 export const proxies = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
-  const tls = yield* authority.issue({ names: [name] })
+  const tls = yield* authority.issue({ subjectAltNames: [name] })
   const plain = (about: string, variables: (at: string) => EnvironmentVariables, options?: ProxyOptions) =>
     reached(about, tls, variables, options)
   const secure = (about: string, variables: (at: string) => EnvironmentVariables, options?: ProxyOptions) =>

@@ -116,7 +116,7 @@ describe("a kubeconfig", () => {
     Effect.fn(function* () {
       const authority = yield* Certificates.makeAuthority
       const tls = yield* authority.issue()
-      const client = yield* authority.issue({ commonName: "the-proxy", usage: "client" })
+      const client = yield* authority.issue({ commonName: "the-proxy", extendedKeyUsage: "client" })
       const names: Array<unknown> = []
       const server = https.createServer(
         { key: tls.key, cert: tls.chain, ca: tls.ca, requestCert: true, rejectUnauthorized: true },
@@ -177,7 +177,7 @@ describe("a kubeconfig", () => {
     "with a path in its server's URL prefixes all paths with it",
     Effect.fn(function* () {
       const fake = make()
-      fake.missing.add(`/k8s/clusters/one${path}`)
+      fake.missingPaths.add(`/k8s/clusters/one${path}`)
       const { origin } = yield* FakeKubernetesHttp.listen(fake)
       const api = yield* connect(
         kubeconfig(yield* writeKubeconfig({ server: `${origin}/k8s/clusters/one/`, user: {} }))
@@ -277,7 +277,7 @@ describe("connections", () => {
       const api = yield* connect(kubeconfig(file))
       yield* valueOf(api)
       yield* valueOf(api)
-      assert.strictEqual(server.connections(), 1)
+      assert.strictEqual(server.openConnections(), 1)
       fake.isDown = true
       assert.match(yield* detailOf(api), /^Unreachable .*closed/)
       fake.isDown = false
@@ -318,7 +318,7 @@ describe("a certificate authority", () => {
   it.live(
     "need not be a root: any configured certificate is a trust anchor",
     Effect.fn(function* () {
-      const between = yield* (yield* Certificates.makeAuthority).intermediate()
+      const between = yield* (yield* Certificates.makeAuthority).makeIntermediate()
       const tls = yield* between.issue()
       for (const ca of [between.cert, tls.cert]) {
         const api = make()
@@ -363,7 +363,7 @@ describe("a proxy", () => {
   ) {
     const api = make()
     api.apply(path, thing("one", "1"))
-    const tls = yield* (yield* Certificates.makeAuthority).issue({ names: [name] })
+    const tls = yield* (yield* Certificates.makeAuthority).issue({ subjectAltNames: [name] })
     const server = yield* FakeKubernetesHttp.listen(api, { tls, accepts: () => true })
     const proxy = yield* ForwardProxy.make({ ...options, target: new URL(server.origin).host })
     const write = (cluster: Readonly<Record<string, unknown>> = {}) =>

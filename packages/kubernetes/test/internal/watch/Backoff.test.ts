@@ -46,7 +46,7 @@ describe("an API server that is down", () => {
     "after a watch receives watch requests as the table says, and the watch continues from its position",
     Effect.fn(
       function* () {
-        const api = make({ bookmarks: false })
+        const api = make({ sendsBookmarks: false })
         const events: Array<string> = []
         yield* Effect.forkScoped(
           Stream.runForEach(stream(api), (event) => Effect.sync(() => events.push(brief(event))))
@@ -82,7 +82,7 @@ describe("an API server that is down", () => {
     "is retried after the first delay again, after two minutes without failures",
     Effect.fn(
       function* () {
-        const api = make({ bookmarks: false })
+        const api = make({ sendsBookmarks: false })
         const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced ")
         assert.strictEqual(yield* next, "UpToDate")
@@ -114,8 +114,8 @@ describe("an API server that is down", () => {
     Effect.fn(
       function* () {
         const api = make()
-        api.refusal = () => 429
-        api.retryAfter = 20
+        api.refuseWith = () => 429
+        api.retryAfterSeconds = 20
         yield* Effect.forkScoped(Stream.runDrain(stream(api)))
         yield* settled
         yield* TestClock.adjust("19 seconds")

@@ -15,13 +15,13 @@ const get = (path: string, token?: string): string =>
 
 const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1])
 
-const carol = { commonName: tokens.packages, organizations: ["group-a"], usage: "client" } as const
+const carol = { commonName: tokens.packages, organizations: ["group-a"], extendedKeyUsage: "client" } as const
 
 const versions = ["TLSv1.2", "TLSv1.3"] as const
 
 /** A certificate that is refused. `words` are in the 401's detail, `verification` is the code of OpenSSL. */
 type Refused = readonly [
-  certificate: Certificates.CertificateRequest,
+  certificate: Certificates.CertificateOptions,
   words: string,
   reason: string,
   verification: string | undefined,
@@ -70,7 +70,7 @@ describe("client certificates on the secure port", () => {
       const stranger = yield* Certificates.makeAuthority
       for (const { cert, key } of [
         yield* stranger.issue(carol),
-        yield* clients.issue({ ...carol, usage: "server" }),
+        yield* clients.issue({ ...carol, extendedKeyUsage: "server" }),
         yield* clients.issue({ ...carol, notAfter: new Date(Date.now() - 1000) }),
         yield* clients.issue({ ...carol, notBefore: new Date(Date.now() + 3_600_000) })
       ]) {
@@ -123,7 +123,7 @@ describe("client certificates on the secure port", () => {
   it.effect("are accepted from any certificate in the file, root or not, also after a renewal", () =>
     Effect.gen(function* () {
       const { clients, package: path, renew, request } = yield* startSecure({ clientCertificates: true })
-      const intermediate = yield* clients.intermediate()
+      const intermediate = yield* clients.makeIntermediate()
       const ofIntermediate = yield* intermediate.issue(carol)
       const ofRoot = yield* clients.issue(carol)
       const stranger = yield* (yield* Certificates.makeAuthority).issue(carol)
@@ -133,7 +133,7 @@ describe("client certificates on the secure port", () => {
       ] as const) {
         yield* renew({ clientCa })
         for (const maxVersion of versions) {
-          const statusWith = ({ cert, key }: Certificates.ServerCertificate) =>
+          const statusWith = ({ cert, key }: Certificates.IssuedCertificate) =>
             Effect.map(request(path, { cert, key, maxVersion }), ({ status }) => status)
           assert.strictEqual(yield* statusWith(good), 200)
           assert.strictEqual(yield* statusWith(good === ofRoot ? ofIntermediate : ofRoot), 401)
@@ -146,11 +146,11 @@ describe("client certificates on the secure port", () => {
   it.effect("are accepted with any extended key usage if an authority of the file signed them", () =>
     Effect.gen(function* () {
       const { clients, connect, package: path, request } = yield* startSecure({ clientCertificates: true })
-      const any = { ...carol, usage: "any" } as const
+      const any = { ...carol, extendedKeyUsage: "any" } as const
       const good = yield* clients.issue(any)
       const foreign = yield* (yield* Certificates.makeAuthority).issue(any)
       for (const maxVersion of versions) {
-        const with_ = ({ cert, key }: Certificates.ServerCertificate) => ({ cert, key, maxVersion })
+        const with_ = ({ cert, key }: Certificates.IssuedCertificate) => ({ cert, key, maxVersion })
         assert.strictEqual((yield* request(path, with_(good))).status, 200)
         assert.strictEqual((yield* request(path, with_(foreign))).status, 401)
         const first = yield* connect(with_(good))
@@ -177,7 +177,7 @@ describe("a refused client certificate", () => {
         [ended, "has expired", "expired", "CERT_HAS_EXPIRED"],
         [early, "is not valid yet", "not-yet-valid", "CERT_NOT_YET_VALID"],
         [carol, "no authority", "unknown-authority", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", stranger],
-        [{ ...carol, usage: "server" }, "not for client", "wrong-usage", "INVALID_PURPOSE"],
+        [{ ...carol, extendedKeyUsage: "server" }, "not for client", "wrong-usage", "INVALID_PURPOSE"],
         [{ ...carol, extensions: [unknown] }, "cannot be verified", "unverifiable", "UNSPECIFIED"],
         [{ ...carol, subject: "O=group-a" }, "has no CN", "no-common-name", undefined],
         [{ ...carol, subject: "CN=a, CN=b" }, "more than one CN", "several-common-names", undefined]
@@ -227,7 +227,7 @@ describe("a refused client certificate", () => {
         said
       } = yield* startSecure({ clientCertificates: true })
       const organizations = Array.from({ length: 40 }, (_, n) => `o-${n}`)
-      const long = { commonName: "x".repeat(60), organizations, usage: "server" } as const
+      const long = { commonName: "x".repeat(60), organizations, extendedKeyUsage: "server" } as const
       const { cert, key } = yield* clients.issue(long)
       for (let n = 0; n < 20; n++) yield* request(path, { cert, key })
       yield* TestClock.adjust("59 seconds")
@@ -320,11 +320,11 @@ describe("when --client-ca-file changes", () => {
       const { cert, key } = yield* clients.issue(carol)
       const next = yield* Certificates.makeAuthority
       const [asked, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-      reviews.state.gate = Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(gate))
+      reviews.state.beforeResult = Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(gate))
       const deciding = yield* connect({ cert, key })
       const decided = yield* Effect.forkChild(deciding.exchange(get("/metrics")))
       yield* Deferred.await(asked)
-      reviews.state.gate = Effect.void
+      reviews.state.beforeResult = Effect.void
       const reading = yield* connect({ cert, key })
       // The package exceeds the kernel's buffers, so most of it is not sent yet.
       const whole = yield* reading.begin(get(path))

@@ -38,8 +38,10 @@ const rows = (/^## When a registry does not answer$(.*?)(?=^## |(?![\s\S]))/ms.e
 const name = RepositoryName.make("some/packages")
 const content = RegistryBlob.randomBytes(3, 1000)
 const plain = RegistryImage.ofPackage(content)
-const foreign = RegistryImage.foreign(RegistryBlob.fromBytes(content))
-const sizeless = RegistryImage.raw(new TextDecoder().decode(plain.bytes).replace(/"size": 1000/, '"size": 0'))
+const foreign = RegistryImage.withForeignLayer(RegistryBlob.fromBytes(content))
+const sizeless = RegistryImage.ofBytes(
+  new TextDecoder().decode(plain.bytes).replace(/"size": 1000/, '"size": 0')
+)
 const account = { username: "user", password: "s3cret" }
 const login: Credential = { _tag: "Basic", username: "user", password: Redacted.make("s3cret") }
 const identityToken: Credential = { _tag: "IdentityToken", token: Redacted.make("refresh-me") }

@@ -78,7 +78,7 @@ const sibling = {
   platform: { os: "linux", architecture: "arm64" }
 }
 const beside = (changes: Record<string, unknown>) =>
-  RegistryImage.index([{ odd: { ...sibling, ...changes } }, amd64])
+  RegistryImage.index([{ json: { ...sibling, ...changes } }, amd64])
 
 /** Manifests whose package must be served, each with software that writes or accepts such manifests. */
 const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.RegistryImage, seen: string]> = [
@@ -113,14 +113,14 @@ const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.Regis
     RegistryImage.index([arm64, { image, platform: "linux/amd64/v3" }]),
     "go-containerregistry"
   ],
-  ["two nested indexes", RegistryImage.nested(image, "linux/amd64", 2), "drydock"],
-  ["four nested indexes", RegistryImage.nested(image, "linux/amd64", 4), "image-spec"],
+  ["two nested indexes", RegistryImage.inNestedIndexes(image, "linux/amd64", 2), "drydock"],
+  ["four nested indexes", RegistryImage.inNestedIndexes(image, "linux/amd64", 4), "image-spec"],
   ["a sibling with an empty platform", beside({ platform: {} }), "zui"],
   ["a sibling without architecture", beside({ platform: { os: "linux" } }), "zui"],
   ["a sibling without size", beside({ size: undefined }), "buildkit"],
   ["a sibling without mediaType", beside({ mediaType: undefined }), "buildkit"],
   ["a sibling with another digest algorithm", beside({ digest: `blake3:${"a".repeat(64)}` }), "image-spec"],
-  ["a sibling that is no object", RegistryImage.index([{ odd: null }, { odd: 7 }, amd64]), "nobody"],
+  ["a sibling that is no object", RegistryImage.index([{ json: null }, { json: 7 }, amd64]), "nobody"],
   [
     "the chosen child without size",
     RegistryImage.index([{ ...amd64, descriptor: { size: undefined } }]),
@@ -198,7 +198,12 @@ describe("a manifest or index as writers write it", () => {
   )
 
   for (const [what, written, status, detail] of [
-    ["five nested indexes", RegistryImage.nested(image, "linux/amd64", 5), 502, "more than 4 nested indexes"],
+    [
+      "five nested indexes",
+      RegistryImage.inNestedIndexes(image, "linux/amd64", 5),
+      502,
+      "more than 4 nested indexes"
+    ],
     ["only attestations", RegistryImage.index([attestation]), 404, "nothing for linux/amd64."],
     ["only images for other platforms", RegistryImage.index([arm64]), 404, "it has linux/arm64."],
     [

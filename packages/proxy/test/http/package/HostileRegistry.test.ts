@@ -36,13 +36,13 @@ describe("a registry's certificate", () => {
   }
 })
 
-const giant = RegistryImage.raw(`{"schemaVersion":2,"layers":[],"x":"${"x".repeat(4 * 1024 * 1024)}"}`, {
+const giant = RegistryImage.ofBytes(`{"schemaVersion":2,"layers":[],"x":"${"x".repeat(4 * 1024 * 1024)}"}`, {
   mediaType: image.mediaType
 })
-const deep = RegistryImage.raw(`{"schemaVersion":2,"layers":${"[".repeat(1_000_000)}`, {
+const deep = RegistryImage.ofBytes(`{"schemaVersion":2,"layers":${"[".repeat(1_000_000)}`, {
   mediaType: image.mediaType
 })
-const deepLayers = RegistryImage.raw(
+const deepLayers = RegistryImage.ofBytes(
   `{"schemaVersion":2,"layers":${'[{"annotations":'.repeat(50_000)}1${"}]".repeat(50_000)}}`,
   { mediaType: image.mediaType }
 )

@@ -156,10 +156,10 @@ describe("an odd registry", () => {
   )
 })
 
-const sizeless = RegistryImage.raw(
+const sizeless = RegistryImage.ofBytes(
   new TextDecoder().decode(image.bytes).replace('"size": 400000', '"size": 0')
 )
-const foreign = RegistryImage.foreign(RegistryBlob.fromBytes(content))
+const foreign = RegistryImage.withForeignLayer(RegistryBlob.fromBytes(content))
 
 describe("a layer without a size, and a foreign one", () => {
   for (const [what, manifest] of [
@@ -190,7 +190,7 @@ describe("a layer without a size, and a foreign one", () => {
     withServices(
       Effect.gen(function* () {
         const { get, registry } = yield* start()
-        const elsewhere = RegistryImage.foreign(RegistryBlob.fromBytes(new Uint8Array([1, 2, 3])))
+        const elsewhere = RegistryImage.withForeignLayer(RegistryBlob.fromBytes(new Uint8Array([1, 2, 3])))
         yield* registry.put(name, elsewhere)
         const answer = yield* get(elsewhere.digest)
         assert.strictEqual(answer.status, 502)

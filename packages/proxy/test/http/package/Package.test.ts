@@ -39,8 +39,8 @@ describe("GET /package", () => {
             // The response ends before the fill commits.
             yield* settle
           }
-          assert.strictEqual(yield* proxy.registry.count("resolve"), 1)
-          assert.strictEqual(yield* proxy.registry.count("blob"), 1)
+          assert.strictEqual(yield* proxy.registry.callCount("resolve"), 1)
+          assert.strictEqual(yield* proxy.registry.callCount("blob"), 1)
         })
       )
     )
@@ -75,7 +75,7 @@ describe("GET /package", () => {
           const response = yield* proxy.package(index.digest)
           assert.isTrue(response.body.equals(small))
         }
-        assert.strictEqual(yield* proxy.registry.count("resolve"), 1)
+        assert.strictEqual(yield* proxy.registry.callCount("resolve"), 1)
       })
     )
   )
@@ -117,7 +117,7 @@ describe("GET /package", () => {
             assert.isTrue(response.body.equals(large))
             assert.strictEqual(response.headers["cache-status"], "registry-packages-proxy; fwd=bypass")
             assert.strictEqual(response.headers["accept-ranges"], "none")
-            assert.strictEqual(yield* proxy.registry.count("blob"), pulls)
+            assert.strictEqual(yield* proxy.registry.callCount("blob"), pulls)
           }
         }
       })
@@ -130,7 +130,7 @@ describe("GET /package", () => {
         const image = RegistryImage.ofPackage(large)
         const proxy = yield* start({ images: [image] })
         const stalled = Latch.makeUnsafe(false)
-        yield* proxy.registry.fault("blob", { _tag: "Stall", after: 300_000, until: stalled.await })
+        yield* proxy.registry.injectFaults("blob", { _tag: "Stall", after: 300_000, until: stalled.await })
         const left = yield* proxy.package(image.digest, { onData: () => false })
         assert.isFalse(left.complete)
         const others = yield* Effect.forkChild(
@@ -142,7 +142,7 @@ describe("GET /package", () => {
         yield* stalled.open
         const responses = yield* Fiber.join(others)
         for (const response of responses) assert.isTrue(response.body.equals(large))
-        assert.strictEqual(yield* proxy.registry.count("blob"), 1)
+        assert.strictEqual(yield* proxy.registry.callCount("blob"), 1)
       })
     )
   )
@@ -152,7 +152,7 @@ describe("GET /package", () => {
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(large)
         const proxy = yield* start({ images: [image] })
-        yield* proxy.registry.fault("blob", {
+        yield* proxy.registry.injectFaults("blob", {
           _tag: "Fail",
           after: 500_000,
           reason: new TimedOut({ phase: "body" })
@@ -177,7 +177,7 @@ describe("HEAD /package", () => {
         const cold = yield* proxy.package(image.digest, { method: "HEAD", headers: { range: "bytes=0-1" } })
         assert.strictEqual(cold.status, 200)
         assert.strictEqual(cold.body.length, 0)
-        assert.strictEqual(yield* proxy.registry.count("blob"), 0)
+        assert.strictEqual(yield* proxy.registry.callCount("blob"), 0)
         const { date: _, ...got } = (yield* proxy.package(image.digest)).headers
         const { date: __, ...asked } = cold.headers
         assert.deepStrictEqual(asked, got)
@@ -186,7 +186,7 @@ describe("HEAD /package", () => {
         const warm = yield* proxy.package(image.digest, { method: "HEAD" })
         assert.strictEqual(warm.headers["cache-status"], "registry-packages-proxy; hit")
         assert.strictEqual(warm.headers["content-length"], String(large.length))
-        assert.strictEqual(yield* proxy.registry.count("resolve"), 2)
+        assert.strictEqual(yield* proxy.registry.callCount("resolve"), 2)
       })
     )
   )
@@ -209,7 +209,7 @@ describe("Range on /package", () => {
           assert.strictEqual(response.headers["content-range"], `bytes ${from}-${to - 1}/700000`)
           assert.isTrue(response.body.equals(large.subarray(from, to)))
         }
-        assert.strictEqual(yield* proxy.registry.count("blob"), 1)
+        assert.strictEqual(yield* proxy.registry.callCount("blob"), 1)
       })
     )
   )
@@ -276,13 +276,13 @@ describe("If-None-Match on /package", () => {
             assert.strictEqual(cold.headers["etag"], `"${image.digest}"`)
             assert.strictEqual(cold.body.length, 0)
           }
-          assert.strictEqual(yield* proxy.registry.count("resolve"), 3)
-          assert.strictEqual(yield* proxy.registry.count("blob"), 0)
+          assert.strictEqual(yield* proxy.registry.callCount("resolve"), 3)
+          assert.strictEqual(yield* proxy.registry.callCount("blob"), 0)
           const other = yield* proxy.package(image.digest, { headers: { "if-none-match": '"other"' } })
           assert.strictEqual(other.status, 200)
           const warm = yield* proxy.package(image.digest, { headers: { "if-none-match": "*" } })
           assert.strictEqual(warm.status, 304)
-          assert.strictEqual(yield* proxy.registry.count("resolve"), 4)
+          assert.strictEqual(yield* proxy.registry.callCount("resolve"), 4)
         })
       )
   )

@@ -59,7 +59,7 @@ it.effect("on the secure port the log line has the name of an authenticated user
       requests,
       reviews
     } = yield* startSecure({ cache: DigestCache.layerMemory({ cap: 1024 * 1024 }) })
-    reviews.state.tokens.set("long", TestReviews.user(long))
+    reviews.state.tokens.set("long", TestReviews.authenticatedUser(long))
     for (const [own, target] of [
       [{}, path],
       [{ token: "token-of-nobody" }, path],

@@ -27,7 +27,7 @@ const start = Effect.fnUntraced(function* ({
   ...own
 }: Partial<HttpLimits> = {}) {
   const server = makePlainServer(own)
-  const sources = { "": CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "p" }) }
+  const sources = { "": CredentialStoreMock.registrySource({ host: "registry.test", repositoryPrefix: "p" }) }
   const context = yield* Layer.build(
     layerPlain({
       listen: { host: "127.0.0.1", port: 0 },
@@ -163,7 +163,7 @@ describe("limits", () => {
           return held.await
         })
         const stalls = Array.from({ length: maxPackages }, () => ({ _tag: "Stall", until }) as const)
-        yield* registry.fault("resolve", ...stalls)
+        yield* registry.injectFaults("resolve", ...stalls)
         const answers = yield* Effect.forEach(stalls, () => Effect.forkChild(send(connectInMemory, wanted)))
         yield* full.await
         const refused = yield* send(connectInMemory, wanted)

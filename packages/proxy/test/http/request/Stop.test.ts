@@ -17,7 +17,7 @@ const downloading = Effect.gen(function* () {
   yield* proxy.package(small.digest)
   const held = Latch.makeUnsafe(false)
   const begun = Latch.makeUnsafe(false)
-  yield* proxy.registry.fault("blob", { _tag: "Stall", after: 400_000, until: held.await })
+  yield* proxy.registry.injectFaults("blob", { _tag: "Stall", after: 400_000, until: held.await })
   const download = yield* Effect.forkChild(
     proxy.package(image.digest, {
       onData: () => {

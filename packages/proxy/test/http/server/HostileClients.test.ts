@@ -32,7 +32,9 @@ const start = Effect.gen(function* () {
       Layer.provideMerge(RegistryClientMock.layer([image])),
       Layer.provide(
         CredentialStoreMock.layer({
-          sources: { "": CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "p" }) }
+          sources: {
+            "": CredentialStoreMock.registrySource({ host: "registry.test", repositoryPrefix: "p" })
+          }
         })
       ),
       Layer.provide(NodeServices.layer)
@@ -260,7 +262,7 @@ describe("hostile and odd requests", () => {
           rest = rest.subarray(head.length + body.length)
         }
         assert.lengthOf(rest, 0)
-        assert.strictEqual(yield* registry.count("blob"), 1)
+        assert.strictEqual(yield* registry.callCount("blob"), 1)
       })
     )
   )
@@ -273,7 +275,7 @@ describe("hostile and odd requests", () => {
           Effect.gen(function* () {
             const until = yield* Latch.make()
             if (cached) yield* exchange(connect(), request + last)
-            else yield* registry.fault("blob", { _tag: "Stall", until: until.await, after: 300_000 })
+            else yield* registry.injectFaults("blob", { _tag: "Stall", until: until.await, after: 300_000 })
             const client = connect()
             const answering = yield* Effect.forkChild(exchange(client, request), { startImmediately: true })
             yield* Effect.callback<void>((resume) => {
@@ -303,7 +305,7 @@ describe("hostile and odd requests", () => {
         withProgram(({ connect, registry }) =>
           Effect.gen(function* () {
             const [begun, until] = yield* Effect.all([Latch.make(), Latch.make()])
-            yield* registry.fault(operation, {
+            yield* registry.injectFaults(operation, {
               _tag: "Stall",
               until: Effect.andThen(begun.open, until.await),
               ...(after === undefined ? {} : { after })
@@ -333,7 +335,7 @@ describe("hostile and odd requests", () => {
     withProgram(({ connect, registry }) =>
       Effect.gen(function* () {
         const until = yield* Latch.make()
-        yield* registry.fault("blob", { _tag: "Stall", until: until.await, after: 100_000 })
+        yield* registry.injectFaults("blob", { _tag: "Stall", until: until.await, after: 100_000 })
         const clients = Array.from({ length: 1000 }, connect)
         const answers = yield* Effect.forEach(clients, (client) =>
           Effect.forkChild(exchange(client, request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")), {
@@ -347,7 +349,7 @@ describe("hostile and odd requests", () => {
           if (index % 10 === 0) continue
           assert.isTrue(bodyOf(answer).equals(content), `client ${index}`)
         }
-        assert.strictEqual(yield* registry.count("blob"), 1)
+        assert.strictEqual(yield* registry.callCount("blob"), 1)
       })
     )
   )

@@ -259,7 +259,7 @@ describe("the program", () => {
           const { connect, origin, package: path, registry, request } = yield* startSecure({ plain: true })
           const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
           const until = Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate))
-          yield* registry.fault("resolve", { _tag: "Stall", until })
+          yield* registry.injectFaults("resolve", { _tag: "Stall", until })
           const client: Socket =
             kind === "plain"
               ? net.connect(Number(new URL(origin).port), "127.0.0.1")
@@ -271,10 +271,10 @@ describe("the program", () => {
           yield* Deferred.await(begun)
           // A later connection is served. Of the pipelined requests, only the first has started.
           assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
-          assert.strictEqual(yield* registry.count("resolve"), 2)
+          assert.strictEqual(yield* registry.callCount("resolve"), 2)
           yield* Deferred.succeed(gate, undefined)
           yield* received.until((text) => text.match(/HTTP\/1\.1 200 /g)?.length === 3)
-          assert.strictEqual(yield* registry.count("resolve"), 4)
+          assert.strictEqual(yield* registry.callCount("resolve"), 4)
         })
       )
     )

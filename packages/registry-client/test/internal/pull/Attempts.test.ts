@@ -229,7 +229,7 @@ describe("an index", () => {
     "is refused if the size of its child differs from the descriptor",
     Effect.fn(function* () {
       const child = { digest: image.digest, size: image.bytes.length + 1, mediaType: image.mediaType }
-      const lying = RegistryImage.raw(
+      const lying = RegistryImage.ofBytes(
         JSON.stringify({
           schemaVersion: 2,
           manifests: [{ ...child, platform: { os: "linux", architecture: "amd64" } }]

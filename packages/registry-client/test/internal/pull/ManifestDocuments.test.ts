@@ -60,7 +60,7 @@ const resolve = (
     )
   )
 
-const unknown = RegistryImage.raw("{}")
+const unknown = RegistryImage.ofBytes("{}")
 
 describe("concurrent reads of manifests", () => {
   for (const [what, asks, requests] of [

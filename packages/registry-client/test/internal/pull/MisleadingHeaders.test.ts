@@ -427,7 +427,7 @@ describe("a token response with misleading headers", () => {
 
 /** Makes a manifest whose last layer has these fields. */
 const withLayer = (changes: Readonly<Record<string, unknown>>) =>
-  RegistryImage.raw(
+  RegistryImage.ofBytes(
     JSON.stringify({
       schemaVersion: 2,
       layers: [
