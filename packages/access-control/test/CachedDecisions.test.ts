@@ -36,7 +36,7 @@ describe("cached decisions", () => {
       assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["NotAuthenticated", "Denied"])
       // `cachedUser` returns no cached refusals: a refused caller needs the error that `authenticate` returns.
       assert.deepStrictEqual(yield* cachedUserAndAccess(), nothing)
-      assert.lengthOf(reviews.asked.tokens, 2)
+      assert.lengthOf(reviews.receivedReviews.tokens, 2)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 

@@ -16,7 +16,7 @@ export const forbidden = new Forbidden({ detail: "403" })
 export const invalid = new Invalid({ detail: "no review" })
 
 /**
- * Makes mock reviews that know one user: alice. She has a valid token and the access that the rule `packages`
+ * Makes mock reviews that know one user: alice. She has a valid token and the access that `packagesRule`
  * describes.
  */
 export const makeReviews = () =>
@@ -44,7 +44,7 @@ export const tokenResult = (value = token) =>
     )
   )
 
-/** Authorizes a user for `packages`. Returns "allowed", or the tag of the error. */
+/** Authorizes a user for `packagesRule`. Returns "allowed", or the tag of the error. */
 export const accessResult = (user = alice) =>
   Authorizer.use((authorizer) =>
     authorizer.authorize(user, packagesRule).pipe(
@@ -55,7 +55,7 @@ export const accessResult = (user = alice) =>
     )
   )
 
-/** Returns the cached user of a token. `isAllowed` is true if a cached decision allows alice the rule `packages`. */
+/** Returns the cached user of a token. `isAllowed` is true if a cached decision allows alice `packagesRule`. */
 export const cachedUserAndAccess = (value = token) =>
   Effect.gen(function* () {
     const user = Authenticator.cachedUser(yield* Authenticator, {

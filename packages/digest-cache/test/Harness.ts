@@ -59,7 +59,7 @@ export const defaultCap = 4 * 1024 * 1024
 export const assertRoom = (cap = defaultCap) =>
   Effect.gen(function* () {
     const filling = new TestPackage({ size: cap - 4 * 4096, seed: 77 })
-    assert.deepStrictEqual(yield* openAndRead(filling), { result: "miss", right: true })
+    assert.deepStrictEqual(yield* openAndRead(filling), { result: "miss", isCorrect: true })
   })
 
 /** Returns the names of the temporary files (`ingest-N`). */

@@ -15,7 +15,7 @@ const place = Effect.sync(() => Layer.fresh(BucketStore.layer(new Bucket(), capp
 suite("bucket", Layer.unwrap(place))
 suiteDurable("bucket", place)
 
-/** A cache in a new bucket. The suite expects that the cache does not store packages of `cap` bytes. */
+/** A cache in a new bucket. The suite expects that the cache does not store packages of `cacheCapBytes` bytes. */
 const cache = DigestCache.layerStore().pipe(
   Layer.provide(
     Layer.unwrap(Effect.sync(() => BucketStore.layer(new Bucket(), DigestCacheSuite.cacheCapBytes - 1)))

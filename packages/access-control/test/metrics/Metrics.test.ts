@@ -77,7 +77,7 @@ describe("Metrics", () => {
       yield* advance(Duration.toMillis(Limits.maxQueueTime) + Duration.toMillis(Limits.reviewTimeout))
       yield* Fiber.joinAll(waiting)
       const after = yield* PrometheusMetrics.format()
-      const sent = reviews.asked.tokens.length - Limits.maxReviewsPerLane
+      const sent = reviews.receivedReviews.tokens.length - Limits.maxReviewsPerLane
       assert.include(
         after,
         `${prefix}_access_reviews_dropped_total{reason="expired"} ${Limits.maxQueuedPerLane - sent}\n`

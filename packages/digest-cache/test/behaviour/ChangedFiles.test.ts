@@ -98,7 +98,7 @@ describe("a file that changes while it is read", () => {
               assertBroken(yield* brokenAt(body, begun))
               // The next caller finds the wrong byte. The caller after that downloads the package again.
               assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "BodyError")
-              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
             })
           )
         )
@@ -140,7 +140,7 @@ describe("a file that changes while it is read", () => {
             yield* flipBit(file, { at: 500_000, time: "restored" })
             yield* harness.fs.remove(file)
             assertBroken(yield* brokenAt(body, begun))
-            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
           })
         )
       )
@@ -166,7 +166,7 @@ describe("a file that changes while it is read", () => {
           const broken = yield* brokenAt((yield* opened(wanted)).body(0, large), 0)
           assert.isBelow(broken.count, large)
           assert.include(JSON.stringify(broken.reason), "DigestMismatch")
-          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
         })
       )
     )
@@ -182,7 +182,7 @@ describe("a file that changes while it is read", () => {
           yield* harness.faults.set({ operation: "stat", reason: "Unknown", code: "EBADF" })
           assertBroken(yield* brokenAt(body, 0))
           yield* harness.faults.set()
-          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
         })
       )
     )
@@ -202,7 +202,7 @@ describe("a file that changes between stat and read", () => {
             for (const next of ["verified", "changed"]) {
               yield* Effect.andThen(openAndRead(other), awaitPullEnd(other))
               if (next === "verified")
-                assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+                assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
             }
             let flipped = false
             harness.hooks.before = (operation, path) => {
@@ -210,9 +210,9 @@ describe("a file that changes between stat and read", () => {
               flipped = true
               return flipBit(path, { at: 7, time: "restored" })
             }
-            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
             assert.isTrue(flipped)
-            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "memory", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "memory", isCorrect: true })
           }),
           { maxMemory: small + 1000 }
         )
@@ -235,7 +235,7 @@ describe("the cache's own changes of its files", () => {
           assert.isTrue((yield* readRange(reading)).equals(wanted.bytes))
           const reads = before()
           const after = countReads(harness)
-          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
           yield* settle
           assert.strictEqual(after(), reads, "read once, without a second read for a hash")
         })
@@ -306,7 +306,7 @@ describe("the cache's own changes of its files", () => {
               yield* settle
               assert.isTrue(flipped)
               assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "BodyError")
-              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
             })
           )
         )

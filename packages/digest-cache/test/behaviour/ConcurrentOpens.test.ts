@@ -57,7 +57,7 @@ describe("joining a fill", () => {
               )
               yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
               yield* goOn.open
-              assert.isTrue((yield* Fiber.join(joining)).right)
+              assert.isTrue((yield* Fiber.join(joining)).isCorrect)
               assert.strictEqual(wanted.resolveCalls, 1)
             }
           }
@@ -151,11 +151,11 @@ describe("removing a package and caching it again", () => {
           const adding = yield* Effect.forkChild(openAndRead(wanted))
           yield* settle
           yield* goOn.open
-          assert.isTrue((yield* Fiber.join(adding)).right)
-          assert.isTrue((yield* Fiber.join(dropping)).right)
+          assert.isTrue((yield* Fiber.join(adding)).isCorrect)
+          assert.isTrue((yield* Fiber.join(dropping)).isCorrect)
           yield* awaitPullEnd(wanted)
           assert.deepStrictEqual(yield* harness.blobs, [name])
-          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
           assert.strictEqual(wanted.resolveCalls, 2)
           yield* assertRoom()
         })
@@ -193,10 +193,10 @@ describe("removing a package and caching it again", () => {
           const dropping = yield* Effect.forkChild(openAndRead(present))
           yield* settle
           yield* goOn.open
-          assert.deepStrictEqual(yield* Fiber.join(dropping), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* Fiber.join(dropping), { result: "hit", isCorrect: true })
           yield* settle
           assert.include(yield* harness.blobs, name)
-          assert.deepStrictEqual(yield* openAndRead(present), { result: "hit", right: true })
+          assert.deepStrictEqual(yield* openAndRead(present), { result: "hit", isCorrect: true })
         }).pipe(Effect.scoped, Effect.andThen(assertRoom()))
       )
     )

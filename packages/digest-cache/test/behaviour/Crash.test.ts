@@ -45,7 +45,7 @@ const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
           Effect.provide(live, { local: true })
         )
         assert.isTrue(
-          got.every(({ right }) => right),
+          got.every(({ isCorrect }) => isCorrect),
           `after a kill at ${delay} ms`
         )
         assert.isAtMost(diskUse(directory), cap)

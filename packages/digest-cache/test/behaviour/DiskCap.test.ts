@@ -57,7 +57,7 @@ describe("the cap on disk use", () => {
         )
         for (const concurrency of [30, 7]) {
           const results = yield* Effect.forEach(packages, (wanted) => openAndRead(wanted), { concurrency })
-          assert.isTrue(results.every(({ right }) => right))
+          assert.isTrue(results.every(({ isCorrect }) => isCorrect))
         }
       })
     )
@@ -77,7 +77,7 @@ describe("the cap on disk use", () => {
           const cache = yield* DigestCache
           const reading = yield* cache.open(used.key, used.source())
           assert.strictEqual(reading.cacheResult, "hit")
-          assert.deepStrictEqual(yield* openAndRead(next), { result: "miss", right: true })
+          assert.deepStrictEqual(yield* openAndRead(next), { result: "miss", isCorrect: true })
           assert.isAtMost(diskUse(directory), cap)
           assert.strictEqual(
             (yield* openAndRead(used)).result,
@@ -86,9 +86,9 @@ describe("the cap on disk use", () => {
           )
           const rest = yield* cache.open(next.key, next.source())
           assert.strictEqual(rest.cacheResult, "hit")
-          assert.deepStrictEqual(yield* openAndRead(other), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* openAndRead(other), { result: "bypass", isCorrect: true })
         }).pipe(Effect.scoped)
-        assert.deepStrictEqual(yield* openAndRead(other), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(other), { result: "miss", isCorrect: true })
       })
     )
   )
@@ -101,9 +101,9 @@ describe("the cap on disk use", () => {
         yield* Effect.gen(function* () {
           const reader = yield* readInBackground(one)
           yield* Fiber.join(reader.fiber)
-          assert.deepStrictEqual(yield* openAndRead(two), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* openAndRead(two), { result: "bypass", isCorrect: true })
         }).pipe(Effect.scoped)
-        assert.deepStrictEqual(yield* openAndRead(two), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(two), { result: "miss", isCorrect: true })
       })
     )
   )

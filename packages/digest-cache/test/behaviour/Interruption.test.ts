@@ -105,7 +105,7 @@ describe("an interrupted DigestCache", () => {
               const readers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(openAndRead(wanted)))
               yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
               yield* Fiber.interruptAll(readers)
-              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
             })
           )
         }
@@ -125,7 +125,7 @@ describe("an interrupted DigestCache", () => {
             const readers = yield* Effect.forEach([1, 2], () => Effect.forkChild(openAndRead(wanted)))
             yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
             yield* Fiber.interruptAll(readers)
-            assert.isTrue((yield* openAndRead(wanted)).right)
+            assert.isTrue((yield* openAndRead(wanted)).isCorrect)
           }
           yield* cache.drain ?? Effect.void
         })

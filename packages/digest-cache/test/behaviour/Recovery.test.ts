@@ -49,7 +49,7 @@ describe("DigestCache after a restart", () => {
         yield* harness.run(
           Effect.gen(function* () {
             for (const wanted of packages) {
-              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
               assert.strictEqual(wanted.resolveCalls, 1)
             }
           })
@@ -73,7 +73,7 @@ describe("DigestCache after a restart", () => {
             const reads: Array<number> = []
             for (let times = 0; times < 3; times++) {
               count = 0
-              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
               yield* settle
               reads.push(count)
             }
@@ -104,14 +104,14 @@ describe("DigestCache after a restart", () => {
         yield* harness.run(
           Effect.gen(function* () {
             assert.deepStrictEqual(yield* unfinished(fs, directory), [])
-            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", isCorrect: true })
             assert.strictEqual(yield* admission(large), "bypass")
           }),
           { cap: 1_300_000 }
         )
         yield* harness.run(
           Effect.gen(function* () {
-            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+            assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
           }),
           { cap: 1_500_000 }
         )
@@ -196,7 +196,7 @@ describe("DigestCache after a restart", () => {
                   error._tag === "BodyError" ? error.reason._tag : error._tag,
                   "DigestMismatch"
                 )
-                assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+                assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
               })
             )
           })
@@ -215,7 +215,7 @@ describe("DigestCache after a restart", () => {
               yield* overwrite(harness, at)
               yield* harness.fs.utimes(file, 1000, 1000)
               assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "BodyError")
-              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
             })
           )
         })
@@ -233,13 +233,13 @@ describe("DigestCache after a restart", () => {
           yield* overwrite(harness, 5)
           yield* harness.run(
             Effect.map(openAndRead(wanted), (got) =>
-              assert.deepStrictEqual(got, { result: "miss", right: true })
+              assert.deepStrictEqual(got, { result: "miss", isCorrect: true })
             )
           )
           yield* Effect.orDie(harness.fs.truncate(yield* onlyBlob(harness), 7))
           yield* harness.run(
             Effect.map(openAndRead(wanted), (got) =>
-              assert.deepStrictEqual(got, { result: "miss", right: true })
+              assert.deepStrictEqual(got, { result: "miss", isCorrect: true })
             )
           )
         })
@@ -264,7 +264,7 @@ describe("DigestCache after a restart", () => {
             assert.deepStrictEqual(yield* cached(packages), [false, false, false])
             assert.deepStrictEqual(yield* harness.blobs, [])
             for (const wanted of packages) {
-              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
             }
             yield* Effect.forEach(packages, awaitPullEnd)
             yield* assertRoom()
@@ -287,11 +287,11 @@ describe("DigestCache after a restart", () => {
               const file = yield* onlyBlob(harness)
               yield* harness.fs.copyFile(file, `${harness.directory}/copy`)
               yield* harness.fs.rename(`${harness.directory}/copy`, file)
-              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
               const opened = yield* cache.open(wanted.key, wanted.source())
               yield* harness.fs.remove(file)
               assert.isTrue(Option.isNone(yield* peek(wanted.key)))
-              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+              assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
               assert.isTrue((yield* readRange(opened)).equals(wanted.bytes), "who had it open reads on")
             })
           )

@@ -46,18 +46,18 @@ describe("unfinished files of an earlier run", () => {
             yield* harness.run(
               Effect.gen(function* () {
                 const cache = yield* DigestCache
-                assert.deepStrictEqual(yield* openAndRead(first), { result: "hit", right: true })
+                assert.deepStrictEqual(yield* openAndRead(first), { result: "hit", isCorrect: true })
                 assert.isTrue(yield* cache.degraded)
                 assert.isFalse(yield* isCached(cut))
                 // The space of files that cannot be removed stays charged.
-                assert.deepStrictEqual(yield* openAndRead(next), { result: "bypass", right: true })
-                assert.isTrue((yield* openAndRead(cut)).right)
+                assert.deepStrictEqual(yield* openAndRead(next), { result: "bypass", isCorrect: true })
+                assert.isTrue((yield* openAndRead(cut)).isCorrect)
                 yield* settle
                 // New temporary files use other names.
                 const little = new TestPackage({ size: small, seed: 9 })
-                assert.deepStrictEqual(yield* openAndRead(little), { result: "miss", right: true })
+                assert.deepStrictEqual(yield* openAndRead(little), { result: "miss", isCorrect: true })
                 yield* faults.set()
-                assert.deepStrictEqual(yield* openAndRead(next), { result: "miss", right: true })
+                assert.deepStrictEqual(yield* openAndRead(next), { result: "miss", isCorrect: true })
                 yield* awaitPullEnd(next)
                 assert.isFalse(yield* cache.degraded)
                 assert.deepStrictEqual(yield* unfinished(fs, directory), [])

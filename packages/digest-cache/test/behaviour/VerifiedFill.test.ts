@@ -20,8 +20,8 @@ it.effect("a verified package is a hit before its file is renamed", () =>
     )
     yield* Effect.gen(function* () {
       const wanted = new TestPackage({ size: 1_000_000, seed: 1 })
-      assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
-      assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+      assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
+      assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
       yield* renaming.open
     }).pipe(Effect.provide(cache))
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))

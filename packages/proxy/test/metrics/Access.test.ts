@@ -112,7 +112,7 @@ describe("access on the secure port", () => {
         assert.match(answer, /one Authorization header/)
         socket.destroy()
       }
-      assert.isEmpty(reviews.asked.tokens)
+      assert.isEmpty(reviews.receivedReviews.tokens)
     }).pipe(Effect.scoped)
   )
 
@@ -225,7 +225,7 @@ describe("access on the secure port", () => {
       assert.strictEqual((yield* request(path, { headers: claims })).status, 401)
       assert.strictEqual((yield* request(path, { headers: claims, token: tokens.none })).status, 403)
       assert.deepStrictEqual(
-        reviews.asked.accesses.map(([user]) => [user.name, user.groups]),
+        reviews.receivedReviews.accesses.map(([user]) => [user.name, user.groups]),
         [[tokens.none, ["system:authenticated"]]]
       )
     }).pipe(Effect.scoped)
@@ -267,8 +267,8 @@ describe("access on the secure port", () => {
       yield* Deferred.succeed(gate, undefined)
       const answers = yield* Fiber.joinAll(fibers)
       assert.deepStrictEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
-      assert.lengthOf(reviews.asked.tokens, 1)
-      assert.lengthOf(reviews.asked.accesses, 1)
+      assert.lengthOf(reviews.receivedReviews.tokens, 1)
+      assert.lengthOf(reviews.receivedReviews.accesses, 1)
     }).pipe(Effect.scoped)
   )
 })

@@ -21,7 +21,7 @@ export interface ReviewDecisions {
   beforeResult: Effect.Effect<void>
 }
 
-/** Returns mock Reviews as a `layer`, the `state` that decides, and `asked`: the arguments of all reviews so far. */
+/** Returns mock Reviews as a `layer`, the `state` that decides, and `receivedReviews`: the arguments of all reviews so far. */
 export const make = (initial: Partial<ReviewDecisions> = {}) => {
   const state: ReviewDecisions = {
     tokens: new Map(),
@@ -34,13 +34,13 @@ export const make = (initial: Partial<ReviewDecisions> = {}) => {
     tokens: new Array<string>(),
     accesses: new Array<readonly [User, ResourceRule]>()
   }
-  let [inProgress, mostInProgress] = [0, 0]
+  let [inProgress, maxInProgress] = [0, 0]
 
   const review = <A>(result: () => A): Effect.Effect<A, ReviewError> =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
         inProgress++
-        mostInProgress = Math.max(mostInProgress, inProgress)
+        maxInProgress = Math.max(maxInProgress, inProgress)
       }),
       () =>
         Effect.andThen(
@@ -71,9 +71,9 @@ export const make = (initial: Partial<ReviewDecisions> = {}) => {
 
   return {
     state,
-    asked: receivedReviews,
+    receivedReviews,
     /** The largest number of reviews that were in progress at the same time. */
-    maxInProgress: () => mostInProgress,
+    maxInProgress: () => maxInProgress,
     layer: Layer.succeed(Reviews, reviews)
   }
 }

@@ -22,13 +22,13 @@ export const readRange = <E>(opened: OpenPackage<E>, start = 0, end = opened.des
 }
 
 /**
- * Opens a package and reads all its bytes, as one response does. `right` is true if the bytes are those of the package.
+ * Opens a package and reads all its bytes, as one response does. `isCorrect` is true if the bytes are those of the package.
  */
 export const openAndRead = (wanted: TestPackage, identity?: string) =>
   Effect.gen(function* () {
     const cache = yield* DigestCache
     const opened = yield* cache.open(wanted.key, wanted.source(identity))
-    return { result: opened.cacheResult, right: (yield* readRange(opened)).equals(wanted.bytes) }
+    return { result: opened.cacheResult, isCorrect: (yield* readRange(opened)).equals(wanted.bytes) }
   }).pipe(Effect.scoped)
 
 /** The status of a package. None if the cache would have to call a source for it. */
@@ -62,7 +62,7 @@ export const awaitStreamsClosed = (wanted: TestPackage) =>
     Effect.repeat({ until: (streams) => streams === 0 })
   )
 
-/** Reads a package in the background. `at(count)` waits until `count` bytes have been received. */
+/** Reads a package in the background. `awaitReceived(count)` waits until `count` bytes have been received. */
 export const readInBackground = (
   wanted: TestPackage,
   options: { readonly start?: number; readonly end?: number } = {}

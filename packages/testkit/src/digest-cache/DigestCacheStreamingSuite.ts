@@ -60,7 +60,7 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
             assert.isBelow(reader.received(), total)
             wanted.sourceBytes = wanted.bytes
             yield* awaitPullEnd(wanted)
-            assert.isTrue((yield* openAndRead(wanted)).right)
+            assert.isTrue((yield* openAndRead(wanted)).isCorrect)
             assert.strictEqual(wanted.resolveCalls, 2)
           }).pipe(Effect.scoped))
       }
@@ -140,6 +140,6 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         }
         wanted.failAt = undefined
         yield* awaitPullEnd(wanted)
-        assert.isTrue((yield* openAndRead(wanted)).right)
+        assert.isTrue((yield* openAndRead(wanted)).isCorrect)
       }).pipe(Effect.scoped))
   })

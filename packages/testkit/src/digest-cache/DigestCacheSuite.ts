@@ -27,18 +27,18 @@ export const suite = (name: string, cache: CacheLayer) =>
     test("open - a package is pulled from its source once, then served from the cache", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
-        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
         yield* awaitPullEnd(wanted)
-        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "hit", isCorrect: true })
         assert.deepStrictEqual([wanted.resolveCalls, wanted.streamOffsets], [1, [0]])
       }))
 
     test("open - a small package is served from memory the second time", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: small, seed: 1 })
-        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
         yield* awaitPullEnd(wanted)
-        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "memory", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "memory", isCorrect: true })
       }))
 
     test("findInMemory - returns only what open would return from memory", () =>
@@ -63,9 +63,9 @@ export const suite = (name: string, cache: CacheLayer) =>
     test("open - an empty package is served like any other", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: 0, seed: 1 })
-        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
         yield* awaitPullEnd(wanted)
-        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "memory", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "memory", isCorrect: true })
       }))
 
     test("open - every range returns its bytes, even while the package is being pulled", () =>
@@ -127,7 +127,7 @@ export const suite = (name: string, cache: CacheLayer) =>
           yield* wanted.awaitHeld
           wanted.release()
           const results = yield* Fiber.join(readers)
-          assert.isTrue(results.every(({ right }) => right))
+          assert.isTrue(results.every(({ isCorrect }) => isCorrect))
           assert.lengthOf(
             results.filter(({ result }) => result === "miss"),
             1
@@ -149,7 +149,7 @@ export const suite = (name: string, cache: CacheLayer) =>
           yield* wanted.awaitHeld
           yield* Fiber.interrupt(reader)
           wanted.release()
-          assert.isTrue((yield* openAndRead(wanted)).right)
+          assert.isTrue((yield* openAndRead(wanted)).isCorrect)
           assert.deepStrictEqual([wanted.resolveCalls, wanted.streamOffsets], [1, [0]])
         }))
     }
@@ -186,7 +186,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         wanted.failAt = -1
         assert.strictEqual((yield* Effect.flip(openAndRead(wanted)))._tag, "SourceFailed")
         wanted.failAt = undefined
-        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
       }))
 
     test("open - a small package with wrong, missing or extra bytes fails before its body", () =>
@@ -200,7 +200,7 @@ export const suite = (name: string, cache: CacheLayer) =>
           assert.strictEqual(error._tag === "BodyError" ? error.reason._tag : error._tag, "DigestMismatch")
         }
         wanted.sourceBytes = wanted.bytes
-        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", right: true })
+        assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })
       }))
 
     test("open - a package that does not fit bypasses the cache each time, and is sent whole", () =>
@@ -209,7 +209,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         const wanted = new TestPackage({ size: cacheCapBytes, seed: 8 })
         assert.strictEqual(yield* admission(cacheCapBytes), "bypass")
         for (const times of [1, 2]) {
-          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", isCorrect: true })
           assert.lengthOf(wanted.streamOffsets, times)
         }
         const opened = yield* cache.open(wanted.key, wanted.source())
@@ -253,9 +253,9 @@ export const suite = (name: string, cache: CacheLayer) =>
         yield* awaitStreamsClosed(unread)
         assert.isTrue(Option.isNone(yield* peek(unread.key)))
         assert.strictEqual(yield* admission(large), "bypass")
-        assert.deepStrictEqual(yield* openAndRead(late), { result: "bypass", right: true })
+        assert.deepStrictEqual(yield* openAndRead(late), { result: "bypass", isCorrect: true })
         wanted.release()
-        assert.isTrue((yield* Fiber.join(reader)).right)
+        assert.isTrue((yield* Fiber.join(reader)).isCorrect)
       }))
 
     test("drain - a pull stops when its last reader leaves", () =>

@@ -16,7 +16,7 @@ export interface ImageLayer {
 /** Fields of a JSON document, by name. */
 export type JsonFields = Readonly<Record<string, unknown>>
 
-/** An entry of an index: the descriptor of a manifest, or any JSON value (`odd`). */
+/** An entry of an index: the descriptor of a manifest, or any JSON value (`json`). */
 export type IndexEntry =
   | {
       readonly image: RegistryImage
@@ -33,7 +33,7 @@ export interface RegistryImage {
   readonly bytes: Uint8Array
   readonly blobs: ReadonlyArray<RegistryBlob.RegistryBlob>
   readonly children: ReadonlyArray<RegistryImage>
-  /** The package: the blob of the last layer. Undefined for an index, `raw`, `schema1`, and an image without layers. */
+  /** The package: the blob of the last layer. Undefined for an index, `ofBytes`, `schema1`, and an image without layers. */
   readonly layer: RegistryBlob.RegistryBlob | undefined
 }
 

@@ -89,7 +89,7 @@ export class FakeKubernetes {
   }
 
   /**
-   * Dies when a client requests a kind that is in neither `collections` nor `missing`. Race a test against this effect.
+   * Dies when a client requests a kind that is in neither `collections` nor `missingPaths`. Race a test against this effect.
    */
   readonly dieOnUnknownKind: Effect.Effect<never> = Deferred.await(this.#unexpected)
 
@@ -175,13 +175,13 @@ export class FakeKubernetes {
 
   /**
    * Dies, and makes {@link dieOnUnknownKind} die. Clients retry a defect like any other failure, so a test notices only
-   * `unknownKind`.
+   * `dieOnUnknownKind`.
    */
   #dieForUnknownKind(path: string): Effect.Effect<never> {
     const known = Object.keys(this.#options.collections).join(", ")
     const why = Effect.die(
       new Error(
-        `the fake API server has no kind for ${path}; accepted: ${known}; add the kind to \`collections\`, or its path to \`missing\` for a 404`
+        `the fake API server has no kind for ${path}; accepted: ${known}; add the kind to \`collections\`, or its path to \`missingPaths\` for a 404`
       )
     )
     return Effect.andThen(Deferred.complete(this.#unexpected, why), why)

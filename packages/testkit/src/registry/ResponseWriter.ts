@@ -4,7 +4,7 @@ import type { FaultyResponse } from "./FaultyResponse.ts"
 
 const largestPiece = 256 * 1024
 
-// Does not return after a failed write: the client has disconnected, so `closed` wins the race in the handler.
+// Does not return after a failed write: the client has disconnected, so `awaitClose` wins the race in the handler.
 const write = (response: ServerResponse, bytes: Uint8Array) =>
   Effect.callback<void>((resume) => {
     response.write(bytes, (error) => {

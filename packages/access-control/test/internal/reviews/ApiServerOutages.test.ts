@@ -102,7 +102,7 @@ describe("during an outage of the API server", () => {
       reviews.state.failure = unreachable
       yield* TestClock.adjust("2 minutes")
       for (let n = 0; n < 5; n++) assert.strictEqual(yield* tokenResult(), "alice")
-      assert.lengthOf(reviews.asked.tokens, 2)
+      assert.lengthOf(reviews.receivedReviews.tokens, 2)
       reviews.state.failure = undefined
       reviews.state.tokens.delete(token)
       yield* TestClock.adjust("10 seconds")

@@ -13,10 +13,10 @@ describe("lifetimes of decisions", () => {
       reviews.state.tokens.delete(token)
       yield* TestClock.adjust("119999 millis")
       assert.strictEqual(yield* tokenResult(), "alice")
-      assert.lengthOf(reviews.asked.tokens, 1)
+      assert.lengthOf(reviews.receivedReviews.tokens, 1)
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* tokenResult(), "NotAuthenticated")
-      assert.lengthOf(reviews.asked.tokens, 2)
+      assert.lengthOf(reviews.receivedReviews.tokens, 2)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -27,7 +27,7 @@ describe("lifetimes of decisions", () => {
       reviews.state.tokens.set("new", TestReviews.authenticatedUser("newcomer"))
       yield* TestClock.adjust("29999 millis")
       assert.strictEqual(yield* tokenResult("new"), "NotAuthenticated")
-      assert.lengthOf(reviews.asked.tokens, 1)
+      assert.lengthOf(reviews.receivedReviews.tokens, 1)
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* tokenResult("new"), "newcomer")
     }).pipe(Effect.provide(layerOf(reviews)))
@@ -45,7 +45,7 @@ describe("lifetimes of decisions", () => {
       assert.strictEqual(yield* tokenResult(short), "NotAuthenticated")
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(yield* tokenResult(short), "NotAuthenticated")
-      assert.lengthOf(reviews.asked.tokens, 1)
+      assert.lengthOf(reviews.receivedReviews.tokens, 1)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -61,7 +61,7 @@ describe("lifetimes of decisions", () => {
         )
       )
       assert.strictEqual(error._tag === "NotAuthenticated" ? error.token : error._tag, "expired")
-      assert.lengthOf(reviews.asked.tokens, 0)
+      assert.lengthOf(reviews.receivedReviews.tokens, 0)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -69,7 +69,7 @@ describe("lifetimes of decisions", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
       assert.strictEqual(yield* tokenResult(jwt(1e9)), "NotAuthenticated")
-      assert.lengthOf(reviews.asked.tokens, 1)
+      assert.lengthOf(reviews.receivedReviews.tokens, 1)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -81,7 +81,7 @@ describe("lifetimes of decisions", () => {
       for (const value of odd) assert.strictEqual(yield* tokenResult(value), "alice")
       yield* TestClock.adjust("119 seconds")
       for (const value of odd) assert.strictEqual(yield* tokenResult(value), "alice")
-      assert.lengthOf(reviews.asked.tokens, odd.length)
+      assert.lengthOf(reviews.receivedReviews.tokens, odd.length)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -92,7 +92,7 @@ describe("lifetimes of decisions", () => {
       reviews.state.rights.delete(alice.name)
       yield* TestClock.adjust("299999 millis")
       assert.strictEqual(yield* accessResult(), "allowed")
-      assert.lengthOf(reviews.asked.accesses, 1)
+      assert.lengthOf(reviews.receivedReviews.accesses, 1)
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* accessResult(), "Denied")
     }).pipe(Effect.provide(layerOf(reviews)))
@@ -109,7 +109,7 @@ describe("lifetimes of decisions", () => {
       assert.strictEqual(yield* accessResult(), "Denied")
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* accessResult(), "allowed")
-      assert.lengthOf(reviews.asked.accesses, 2)
+      assert.lengthOf(reviews.receivedReviews.accesses, 2)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -124,7 +124,7 @@ describe("lifetimes of decisions", () => {
       reviews.state.beforeResult = Effect.void
       yield* TestClock.adjust("118 seconds")
       yield* tokenResult()
-      assert.lengthOf(reviews.asked.tokens, 2)
+      assert.lengthOf(reviews.receivedReviews.tokens, 2)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -136,7 +136,7 @@ describe("lifetimes of decisions", () => {
         yield* accessResult(TestReviews.authenticatedUser("alice", fields))
       }
       yield* accessResult(TestReviews.authenticatedUser("alice"))
-      assert.lengthOf(reviews.asked.accesses, 4)
+      assert.lengthOf(reviews.receivedReviews.accesses, 4)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -149,8 +149,8 @@ describe("lifetimes of decisions", () => {
       yield* TestClock.setTime(3_599_000)
       yield* tokenResult()
       yield* accessResult()
-      assert.lengthOf(reviews.asked.tokens, 2)
-      assert.lengthOf(reviews.asked.accesses, 2)
+      assert.lengthOf(reviews.receivedReviews.tokens, 2)
+      assert.lengthOf(reviews.receivedReviews.accesses, 2)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 })

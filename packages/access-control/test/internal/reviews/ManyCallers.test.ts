@@ -19,8 +19,8 @@ describe("many callers at once", () => {
       yield* settle
       yield* Deferred.succeed(gate, undefined)
       assert.deepStrictEqual(new Set(yield* Fiber.joinAll(fibers)), new Set(["allowed"]))
-      assert.lengthOf(reviews.asked.tokens, 1)
-      assert.lengthOf(reviews.asked.accesses, 1)
+      assert.lengthOf(reviews.receivedReviews.tokens, 1)
+      assert.lengthOf(reviews.receivedReviews.accesses, 1)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -36,7 +36,7 @@ describe("many callers at once", () => {
       yield* Fiber.interrupt(first)
       yield* Deferred.succeed(gate, undefined)
       assert.strictEqual(yield* Fiber.join(second), "alice")
-      assert.lengthOf(reviews.asked.tokens, 1)
+      assert.lengthOf(reviews.receivedReviews.tokens, 1)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -81,7 +81,7 @@ describe("many callers at once", () => {
       yield* settle
       yield* Deferred.succeed(gate, undefined)
       assert.deepStrictEqual(new Set(yield* Fiber.joinAll(fibers)), new Set(["alice"]))
-      assert.lengthOf(reviews.asked.tokens, 1)
+      assert.lengthOf(reviews.receivedReviews.tokens, 1)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -147,15 +147,15 @@ describe("many callers at once", () => {
         (n) => tokenResult(`bogus-${n}`),
         { discard: true }
       )
-      const asked = reviews.asked.tokens.length
+      const asked = reviews.receivedReviews.tokens.length
       assert.strictEqual(yield* tokenResult(), "alice")
       assert.strictEqual(yield* tokenResult(`bogus-${count - 1}`), "NotAuthenticated")
-      assert.lengthOf(reviews.asked.tokens, asked)
+      assert.lengthOf(reviews.receivedReviews.tokens, asked)
       // The first token is among the last 4096, the second is not: only the second is reviewed again.
       yield* tokenResult(`bogus-${count - Limits.maxDecisions}`)
       yield* tokenResult(`bogus-${count - Limits.maxDecisions - 1}`)
-      assert.strictEqual(reviews.asked.tokens.length, asked + 1)
-      assert.strictEqual(reviews.asked.tokens.filter((value) => value === token).length, 1)
+      assert.strictEqual(reviews.receivedReviews.tokens.length, asked + 1)
+      assert.strictEqual(reviews.receivedReviews.tokens.filter((value) => value === token).length, 1)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -174,7 +174,7 @@ describe("many callers at once", () => {
           value === token ? Effect.void : Effect.all([tokenResult(value), accessResult(user)]),
         { discard: true }
       )
-      assert.lengthOf(reviews.asked.accesses, count + 1)
+      assert.lengthOf(reviews.receivedReviews.accesses, count + 1)
       yield* TestClock.adjust("6 minutes")
       reviews.state.failure = unreachable
       assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["alice", "allowed"])

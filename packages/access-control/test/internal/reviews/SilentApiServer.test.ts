@@ -41,9 +41,9 @@ describe("while the API server is silent", () => {
       reviews.state.beforeResult = Effect.void
       // Sent reviews time out after 3 s and free their places. The other reviews are never sent.
       yield* advance(10000)
-      assert.lengthOf(reviews.asked.tokens, Limits.maxReviewsPerLane)
+      assert.lengthOf(reviews.receivedReviews.tokens, Limits.maxReviewsPerLane)
       assert.strictEqual(yield* tokenResult("bogus-399"), "NotAuthenticated")
-      assert.lengthOf(reviews.asked.tokens, Limits.maxReviewsPerLane + 1)
+      assert.lengthOf(reviews.receivedReviews.tokens, Limits.maxReviewsPerLane + 1)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -83,16 +83,16 @@ describe("while the API server is silent", () => {
       reviews.state.beforeResult = Effect.never
       yield* strangers(1)
       yield* advance(3000)
-      const before = reviews.asked.tokens.length
+      const before = reviews.receivedReviews.tokens.length
       yield* strangers(400, 1000)
       yield* advance(2000)
       assert.strictEqual(
-        reviews.asked.tokens.length - before,
+        reviews.receivedReviews.tokens.length - before,
         2000 / Duration.toMillis(Limits.probeInterval) + 1
       )
       reviews.state.beforeResult = Effect.void
       yield* advance(Duration.toMillis(Limits.probeInterval))
-      assert.lengthOf(reviews.asked.tokens, before + 400)
+      assert.lengthOf(reviews.receivedReviews.tokens, before + 400)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 

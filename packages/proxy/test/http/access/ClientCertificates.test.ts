@@ -51,8 +51,8 @@ describe("client certificates on the secure port", () => {
       const { clients, package: path, request, reviews } = yield* startSecure({ clientCertificates: true })
       const { cert, key } = yield* clients.issue(carol)
       assert.strictEqual((yield* request(path, { cert, key })).status, 200)
-      assert.lengthOf(reviews.asked.tokens, 0)
-      const [user] = reviews.asked.accesses[0] ?? []
+      assert.lengthOf(reviews.receivedReviews.tokens, 0)
+      const [user] = reviews.receivedReviews.accesses[0] ?? []
       assert.deepStrictEqual(
         [user?.name, user?.groups],
         [carol.commonName, ["group-a", "system:authenticated"]]
