@@ -21,7 +21,10 @@ export interface ReviewDecisions {
   beforeResult: Effect.Effect<void>
 }
 
-/** Returns mock Reviews as a `layer`, the `state` that decides, and `receivedReviews`: the arguments of all reviews so far. */
+/**
+ * Returns mock Reviews as a `layer`, the `state` that decides, and `receivedReviews`: the arguments of all reviews so
+ * far.
+ */
 export const make = (initial: Partial<ReviewDecisions> = {}) => {
   const state: ReviewDecisions = {
     tokens: new Map(),

@@ -15,8 +15,8 @@ export type StoreOperation =
   | "list"
 
 /**
- * Fails calls of an operation: the first failing call is number `fromCall` (default: 1), and `times` calls fail (default:
- * all).
+ * Fails calls of an operation: the first failing call is number `fromCall` (default: 1), and `times` calls fail
+ * (default: all).
  */
 export interface StoreFault {
   readonly operation: StoreOperation

@@ -22,7 +22,8 @@ export const readRange = <E>(opened: OpenPackage<E>, start = 0, end = opened.des
 }
 
 /**
- * Opens a package and reads all its bytes, as one response does. `isCorrect` is true if the bytes are those of the package.
+ * Opens a package and reads all its bytes, as one response does. `isCorrect` is true if the bytes are those of the
+ * package.
  */
 export const openAndRead = (wanted: TestPackage, identity?: string) =>
   Effect.gen(function* () {

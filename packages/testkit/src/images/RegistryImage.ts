@@ -33,7 +33,9 @@ export interface RegistryImage {
   readonly bytes: Uint8Array
   readonly blobs: ReadonlyArray<RegistryBlob.RegistryBlob>
   readonly children: ReadonlyArray<RegistryImage>
-  /** The package: the blob of the last layer. Undefined for an index, `ofBytes`, `schema1`, and an image without layers. */
+  /**
+   * The package: the blob of the last layer. Undefined for an index, `ofBytes`, `schema1`, and an image without layers.
+   */
   readonly layer: RegistryBlob.RegistryBlob | undefined
 }
 

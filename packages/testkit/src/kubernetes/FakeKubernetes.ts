@@ -89,7 +89,8 @@ export class FakeKubernetes {
   }
 
   /**
-   * Dies when a client requests a kind that is in neither `collections` nor `missingPaths`. Race a test against this effect.
+   * Dies when a client requests a kind that is in neither `collections` nor `missingPaths`. Race a test against this
+   * effect.
    */
   readonly dieOnUnknownKind: Effect.Effect<never> = Deferred.await(this.#unexpected)
 
