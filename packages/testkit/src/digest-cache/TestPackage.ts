@@ -111,7 +111,7 @@ export class TestPackage {
   #pass(position: number, identity: string): Effect.Effect<void, SourceFailed> {
     return Effect.suspend(() => {
       if (position >= this.#holdAt) {
-        // Read `#moved` first: `doneUnsafe` may run a fiber that awaits `awaitHeld`, and that fiber may replace `#moved`.
+        // Read `#moved` first: `doneUnsafe` may resume a fiber in `awaitHeld`, and that fiber may replace `#moved`.
         const moved = this.#moved
         Deferred.doneUnsafe(this.#held, Effect.void)
         return Effect.andThen(moved.await, this.#pass(position, identity))
