@@ -70,7 +70,7 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
  * is the name of OpenSSL's error in the verification for client authentication; undefined if the verification
  * succeeded. Never throws.
  */
-export const examine = (
+export const check = (
   certificate: X509Certificate,
   verificationError: string | undefined,
   anchors: GetAuthorities,

@@ -17,7 +17,7 @@ const judged = Effect.fnUntraced(function* (
 ) {
   const authority = yield* makeAuthorityWith(options.authority ?? {})
   const { cert } = yield* authority.issue({ extendedKeyUsage: "client", commonName: "alice", ...request })
-  return PeerCertificate.examine(
+  return PeerCertificate.check(
     new X509Certificate(cert),
     options.error,
     PeerCertificate.authoritiesOf(options.anchors ?? authority.cert),
@@ -102,7 +102,7 @@ describe("a certificate of an unknown client", () => {
           Effect.try({ try: () => new X509Certificate(bytes), catch: () => "no certificate" })
         )
         if (Option.isNone(certificate)) return
-        const peer = PeerCertificate.examine(
+        const peer = PeerCertificate.check(
           certificate.value,
           hasError ? purpose : undefined,
           PeerCertificate.authoritiesOf(authority.cert),
@@ -187,7 +187,7 @@ describe("a certificate with anyExtendedKeyUsage", () => {
       const authority = yield* makeAuthorityWith({})
       const trusted = yield* authority.issue({ commonName: "bob", extendedKeyUsage: "client" })
       const { cert } = yield* authority.issue({ commonName: "alice", extendedKeyUsage: "any" })
-      const peer = PeerCertificate.examine(
+      const peer = PeerCertificate.check(
         new X509Certificate(cert),
         error,
         PeerCertificate.authoritiesOf(trusted.cert),

@@ -73,5 +73,5 @@ export const hasEntryFor = (keyring: Keyring, prefix: PathComponents): boolean =
   [...keyring.keys()].some((path) => isBelow(prefix, path) || isBelow(path, prefix))
 
 /** True if the keyring has a malformed entry for `prefix` or for a repository below `prefix`. */
-export const hasUnreadableBelow = (keyring: Keyring, prefix: PathComponents): boolean =>
+export const hasMalformedEntryBelow = (keyring: Keyring, prefix: PathComponents): boolean =>
   [...keyring].some(([path, found]) => Result.isFailure(found) && isBelow(path, prefix))

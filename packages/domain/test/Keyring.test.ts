@@ -204,13 +204,13 @@ describe("the docker config entry that is used for a repository", () => {
     )
   })
 
-  it("hasEntryFor, hasUnreadableBelow - find entries for the repository, above and below it", () => {
+  it("hasEntryFor, hasMalformedEntryBelow - find entries for the repository, above and below it", () => {
     const base = PathComponents.make("a/b")
     const has = (key: string) => Keyring.hasEntryFor(keyringOf(h, logins([key])), base)
     assert.deepStrictEqual([h, `${h}/a`, `${h}/a/b`, `${h}/a/b/c`].map(has), [true, true, true, true])
     assert.deepStrictEqual([`${h}/a/c`, `${h}/a/bc`, "other.example.com"].map(has), [false, false, false])
     assert.isTrue(Keyring.hasEntryFor(keyringOf(h, logins([`${h}/a`])), PathComponents.make("")))
-    const isBroken = (key: string) => Keyring.hasUnreadableBelow(keyringOf(h, { [key]: 7 }), base)
+    const isBroken = (key: string) => Keyring.hasMalformedEntryBelow(keyringOf(h, { [key]: 7 }), base)
     assert.deepStrictEqual([`${h}/a/b/c`, `${h}/a/c`, `${h}/a`].map(isBroken), [true, false, false])
   })
 

@@ -45,7 +45,7 @@ export class KubernetesApi extends Context.Service<
     Effect.map(ApiServer, (server) =>
       KubernetesApi.of({
         get: <A>(resource: Resource.Resource<A>, name: string): Effect.Effect<A, KubernetesError> => {
-          const operation = `get ${Resource.label(resource)}`
+          const operation = `get ${Resource.groupResource(resource)}`
           return Effect.flatMap(
             sendJson(server, operation, { method: "GET", path: Resource.path(resource, name) }),
             (json) => decode(resource, operation, json)
@@ -55,7 +55,7 @@ export class KubernetesApi extends Context.Service<
           resource: Resource.Resource<A>,
           object: Readonly<Record<string, unknown>>
         ): Effect.Effect<A, KubernetesError> => {
-          const operation = `create ${Resource.label(resource)}`
+          const operation = `create ${Resource.groupResource(resource)}`
           const body = { apiVersion: Resource.apiVersion(resource), kind: resource.kind, ...object }
           return Effect.flatMap(
             sendJson(server, operation, { method: "POST", path: Resource.path(resource), body }),

@@ -37,7 +37,7 @@ const malformedOf = labelled(malformed, { resource })
 const undecodableOf = labelled(undecodable, { resource })
 
 /** Returns the metrics of one resource's watch. `resource` is a label value, so it must come from a small fixed set. */
-export const watch = (resource: string) => ({
+export const watchMetrics = (resource: string) => ({
   restarts: forEachValue(restartReasons, (reason) => restartsOf({ resource, reason })),
   events: eventsOf({ resource }),
   lastEvent: lastEventOf({ resource }),
@@ -46,4 +46,4 @@ export const watch = (resource: string) => ({
 })
 
 /** The metrics of one watch. */
-export type WatchMetrics = ReturnType<typeof watch>
+export type WatchMetrics = ReturnType<typeof watchMetrics>

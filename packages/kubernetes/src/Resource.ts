@@ -32,5 +32,5 @@ export const path = (resource: Resource<unknown>, name?: string): string => {
 }
 
 /** Returns the name of a resource in messages and RBAC: `secrets`, `modulesources.deckhouse.io`. */
-export const label = ({ group, plural }: Resource<unknown>): string =>
+export const groupResource = ({ group, plural }: Resource<unknown>): string =>
   group === "" ? plural : `${plural}.${group}`

@@ -1,7 +1,7 @@
 import { Result } from "effect"
 import * as Descriptor from "./Descriptor.ts"
 import type { Digest } from "./Digest.ts"
-import { JsonReader, maxDepth as maxJsonDepth, NotJson, type Scalar } from "./internal/JsonReader.ts"
+import { JsonReader, maxDepth, NotJson, type Scalar } from "./internal/JsonReader.ts"
 import {
   IndexLoop,
   IndexTooDeep,
@@ -29,7 +29,7 @@ export interface ImageIndex {
 }
 
 /** The maximum nesting depth of the JSON of a document. */
-export const maxDepth = maxJsonDepth
+export const maxJsonDepth = maxDepth
 
 /** The maximum number of manifests in an index. */
 export const maxChildren = 10_000
@@ -129,7 +129,7 @@ export const parse = (
 ): Result.Result<ImageManifest | ImageIndex, ManifestError> => {
   const fields = readTopFields(bytes)
   if (fields === undefined) {
-    return malformed(`it is not a JSON object, or nested more than ${maxDepth} deep`)
+    return malformed(`it is not a JSON object, or nested more than ${maxJsonDepth} deep`)
   }
   const { hasFsLayers, layers, manifests, schemaVersion } = fields
   const own = typeof fields.mediaType === "string" ? fields.mediaType : ""
@@ -194,22 +194,21 @@ const available = (index: ImageIndex): ReadonlyArray<string> => {
 }
 
 /**
- * Chooses the child of an index for `platform`: the best by {@link Platform.preference}, and the first of several
- * equally good children. If no child matches, chooses the first image that names no platform. Fails with
+ * Chooses the child of an index for `platform`: the one with the smallest {@link Platform.rank}, and the first of
+ * several equally good children. If no child matches, chooses the first image that names no platform. Fails with
  * `PlatformNotFound` if no such image exists. Source: containerd, images.Manifest.
  */
-export const childFor = (
+export const childForPlatform = (
   index: ImageIndex,
   platform: Platform.Platform
 ): Result.Result<Descriptor.Descriptor, ManifestError> => {
   let best: Descriptor.RawDescriptor | undefined
-  let bestPreference = Number.POSITIVE_INFINITY
+  let bestRank = Number.POSITIVE_INFINITY
   for (const child of index.manifests) {
-    const preference =
-      child.platform === undefined ? undefined : Platform.preference(platform, child.platform)
-    if (preference !== undefined && preference < bestPreference) {
+    const rank = child.platform === undefined ? undefined : Platform.rank(platform, child.platform)
+    if (rank !== undefined && rank < bestRank) {
       best = child
-      bestPreference = preference
+      bestRank = rank
     }
   }
   const child = best ?? index.manifests.find(mayBeImage)
@@ -219,7 +218,7 @@ export const childFor = (
 }
 
 /** The chosen child of an index, and the digests of the index and all outer indexes. */
-export interface IndexStep {
+export interface ResolvedChild {
   readonly child: Descriptor.Descriptor
   readonly indexes: ReadonlyArray<Digest>
 }
@@ -229,13 +228,13 @@ export interface IndexStep {
  * maxNestedIndexes} indexes are nested, or if an index contains itself. `indexes` are the digests of the indexes that
  * contain `index`, the outermost first.
  */
-export const descend = (
+export const resolveChild = (
   indexes: ReadonlyArray<Digest>,
   index: ImageIndex,
   indexDigest: Digest,
   platform: Platform.Platform
-): Result.Result<IndexStep, ManifestError> =>
-  Result.flatMap(childFor(index, platform), (child) => {
+): Result.Result<ResolvedChild, ManifestError> =>
+  Result.flatMap(childForPlatform(index, platform), (child) => {
     const path = [...indexes, indexDigest]
     if (path.includes(child.digest)) return fail(new IndexLoop({}))
     const isLast = path.length === maxNestedIndexes && MediaType.manifestKind(child.mediaType) === "index"

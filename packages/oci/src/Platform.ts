@@ -86,7 +86,7 @@ const versionOf = (architecture: string, variant: string): number | undefined =>
   return match === null ? undefined : Number(match[1]) * 100 + Number(match[2] ?? 0)
 }
 
-/** The difference in rank between two classes of {@link preference}. Larger than any difference within a class. */
+/** The difference in rank between two classes of {@link rank}. Larger than any difference within a class. */
 const classDistance = 1_000_000
 
 /**
@@ -97,7 +97,7 @@ const classDistance = 1_000_000
  *
  * A child without an os is for any os. A child whose os or architecture is `unknown` (an attestation) is never used.
  */
-export const preference = (platform: Platform, child: DescriptorPlatform): number | undefined => {
+export const rank = (platform: Platform, child: DescriptorPlatform): number | undefined => {
   const [wantedOs = "", wantedArchitecture = "", wantedVariant = ""] = platform.split("/")
   const wanted = normalize(wantedOs, wantedArchitecture, wantedVariant)
   const [os, architecture, variant] = normalize(child.os || wantedOs, child.architecture, child.variant)

@@ -26,7 +26,7 @@ export const PathComponents = Schema.String.check(
 export type PathComponents = typeof PathComponents.Type
 
 /** The empty path. */
-export const noPath = PathComponents.make("")
+export const emptyPath = PathComponents.make("")
 
 const decodePath = Schema.decodeUnknownOption(PathComponents)
 

@@ -17,4 +17,4 @@ export {
 export * as MediaType from "./MediaType.ts"
 export { type DescriptorPlatform, Platform } from "./Platform.ts"
 export { RegistryHost } from "./RegistryHost.ts"
-export { noPath, PathComponents, RepositoryName } from "./RepositoryName.ts"
+export { emptyPath, PathComponents, RepositoryName } from "./RepositoryName.ts"

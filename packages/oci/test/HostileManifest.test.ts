@@ -26,7 +26,7 @@ const read = (content: Uint8Array, contentType?: string) =>
   Result.flatMap(Manifest.parse(content, contentType), (document): Result.Result<unknown, ManifestError> =>
     document._tag === "ImageManifest"
       ? Manifest.packageLayer(document)
-      : Manifest.descend([], document, Digest.make(digest("0")), amd64)
+      : Manifest.resolveChild([], document, Digest.make(digest("0")), amd64)
   )
 
 describe("reading a manifest never throws", () => {

@@ -281,13 +281,13 @@ describe("Manifest", () => {
     }
   })
 
-  it("childFor - takes the first child for the platform, of an index and of a manifest list", () => {
+  it("childForPlatform - takes the first child for the platform, of an index and of a manifest list", () => {
     for (const mediaType of [MediaType.ociIndex, MediaType.dockerManifestList]) {
-      const found = Manifest.childFor(indexOf({ ...index, mediaType }), amd64)
+      const found = Manifest.childForPlatform(indexOf({ ...index, mediaType }), amd64)
       assert.strictEqual(Result.getOrThrow(found).digest, digest("b"))
     }
     assert.strictEqual(
-      Result.getOrThrow(Manifest.childFor(indexOf(index), Platform.make("linux/arm64"))).digest,
+      Result.getOrThrow(Manifest.childForPlatform(indexOf(index), Platform.make("linux/arm64"))).digest,
       digest("a")
     )
   })
@@ -299,9 +299,9 @@ describe("Manifest", () => {
     assert.deepInclude(reason, { _tag: "MalformedManifest", detail: "it names more than 10000 manifests" })
   })
 
-  it("descend - follows at most 4 nested indexes, and none twice", () => {
+  it("resolveChild - follows at most 4 nested indexes, and none twice", () => {
     const step = (indexes: ReadonlyArray<string>, own: string, child: Record<string, unknown>) =>
-      Manifest.descend(
+      Manifest.resolveChild(
         indexes.map((one) => Digest.make(digest(one))),
         indexOf({
           manifests: [{ ...layer("f"), platform: { os: "linux", architecture: "amd64" }, ...child }]

@@ -25,7 +25,7 @@ const child = (platform: string | undefined, index: number): Record<string, unkn
 
 const choose = (wanted: string, manifests: ReadonlyArray<unknown>) => {
   const index = Manifest.parse(new TextEncoder().encode(JSON.stringify({ manifests })), undefined)
-  return Manifest.childFor(
+  return Manifest.childForPlatform(
     Result.getOrThrow(index) as Manifest.ImageIndex,
     Option.getOrThrow(decodeText(wanted))
   )
@@ -300,10 +300,7 @@ describe("a platform as people write it", () => {
         const platform = Option.getOrThrow(decodeText(text))
         assert.deepStrictEqual(decodeText(platform), Option.some(platform))
         const [os = "", architecture = "", variant = ""] = text.split("/")
-        assert.strictEqual(
-          Platform.preference(platform, { os, architecture, variant, hasFeatures: false }),
-          0
-        )
+        assert.strictEqual(Platform.rank(platform, { os, architecture, variant, hasFeatures: false }), 0)
       })
     )
   })

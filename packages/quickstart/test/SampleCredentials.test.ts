@@ -3,7 +3,7 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
-import { noPath } from "@registry-packages-proxy/oci/RepositoryName"
+import { emptyPath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, FileSystem, Layer, Option, Redacted, Schedule } from "effect"
 import * as SampleCredentials from "../src/SampleCredentials.ts"
 
@@ -23,8 +23,8 @@ describe("SampleCredentials", () => {
       yield* fs.writeFileString(file, SampleCredentials.render(credentials))
       const get = Effect.flatMap(CredentialStore, (store) =>
         Effect.all([
-          store.get(Option.none(), noPath),
-          store.get(Option.some(RepositoryKey.make(credentials.moduleRepo)), noPath)
+          store.get(Option.none(), emptyPath),
+          store.get(Option.some(RepositoryKey.make(credentials.moduleRepo)), emptyPath)
         ]).pipe(
           // The store reads its files in the background.
           Effect.retry({ times: 1000, schedule: Schedule.spaced("5 millis") })

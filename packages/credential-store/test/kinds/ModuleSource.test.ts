@@ -4,7 +4,7 @@ import {
   moduleSource,
   type ModuleSourceOptions
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
-import { noPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
+import { emptyPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import * as StoredSource from "../../src/internal/kinds/StoredSource.ts"
@@ -15,7 +15,7 @@ const repo = "registry.example.com/modules"
 const read = (options: Partial<ModuleSourceOptions>) =>
   decode(moduleSource({ name: "a", repo, ...options }), "ModuleSource a")
 const stored = (options: Partial<ModuleSourceOptions>) => Result.getOrThrow(read(options)).source
-const source = (options: Partial<ModuleSourceOptions>, path = noPath) =>
+const source = (options: Partial<ModuleSourceOptions>, path = emptyPath) =>
   Result.getOrThrow(StoredSource.forPath(stored(options), path))
 const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, "ModuleSource a"))).detail
 

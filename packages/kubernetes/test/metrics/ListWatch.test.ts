@@ -5,7 +5,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Metrics from "../../src/Metrics.ts"
 import { follow, make, path, settled, stream, thing } from "../Harness.ts"
 
-const metrics = Metrics.watch("things.test.invalid")
+const metrics = Metrics.watchMetrics("things.test.invalid")
 
 const watches = (api: ReturnType<typeof make>) =>
   api.requests.filter(({ query }) => query?.["watch"] === "true")

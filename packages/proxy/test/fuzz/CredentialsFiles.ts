@@ -1,6 +1,6 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
-import { noPath } from "@registry-packages-proxy/oci/RepositoryName"
+import { emptyPath } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Objects from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { ByteSize, Effect, FileSystem, Layer, Logger, Option, References } from "effect"
 import type { Target } from "./FuzzSuite.ts"
@@ -102,7 +102,7 @@ const take = (bytes: Uint8Array) => {
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
     }
     const found = yield* Effect.forEach([Option.none(), Option.some(RepositoryKey.make(repository))], (key) =>
-      Effect.result(store.get(key, noPath))
+      Effect.result(store.get(key, emptyPath))
     )
     return `${JSON.stringify(found)}\n${lines.join("\n")}`
   }).pipe(

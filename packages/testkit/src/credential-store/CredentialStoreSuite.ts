@@ -2,7 +2,7 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
 import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
-import { noPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
+import { emptyPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, type Layer, Option, Redacted } from "effect"
 import { type MockSource, registrySource } from "./CredentialStoreMock.ts"
@@ -96,7 +96,7 @@ const reasonOf = (
   repository: string
 ): Effect.Effect<CredentialError["reason"], RegistrySource, CredentialStore> =>
   CredentialStore.use((store) =>
-    Effect.map(Effect.flip(store.get(keyOf(repository), noPath)), (error) => error.reason)
+    Effect.map(Effect.flip(store.get(keyOf(repository), emptyPath)), (error) => error.reason)
   )
 
 const revealed = (value: RegistrySource) => ({
@@ -126,7 +126,7 @@ export const suite = (
             const store = yield* CredentialStore
             for (const [repository, { paths: _, ...expected }] of Object.entries(known.sources)) {
               assert.deepStrictEqual(
-                revealed(yield* store.get(keyOf(repository), noPath)),
+                revealed(yield* store.get(keyOf(repository), emptyPath)),
                 revealed(expected)
               )
             }
@@ -199,7 +199,7 @@ export const suite = (
               yield* reasonOf(unknown),
               yield* reasonOf("broken.example.com/modules"),
               yield* Effect.forEach(Object.keys(known.sources), (repository) =>
-                store.get(keyOf(repository), noPath)
+                store.get(keyOf(repository), emptyPath)
               )
             ])
             assert.notInclude(printed, password)

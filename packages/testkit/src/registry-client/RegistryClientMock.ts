@@ -110,7 +110,7 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
         const size = layer.size ?? held?.size ?? 0
         return PackageDescriptor.make({ ...layer, size }, { viaIndex: indexes.length > 0 })
       }
-      const step = Effect.fromResult(Manifest.descend(indexes, document, asked, platform))
+      const step = Effect.fromResult(Manifest.resolveChild(indexes, document, asked, platform))
       const { child, indexes: path } = yield* valid(repository, step)
       indexes = path
       asked = child.digest

@@ -13,7 +13,7 @@ export type Lane = "renewal" | "access" | "token"
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 
 /** A review in a lane. It is queued, begun (in progress) or over. */
-export interface Turn {
+export interface ReviewEntry {
   readonly lane: Lane
   /** The time at which the review entered the queue, in milliseconds since the epoch. */
   readonly queuedAt: number
@@ -43,7 +43,7 @@ export interface Timer {
  */
 export class ReviewLanes {
   readonly #timer: Timer
-  readonly #queued: Readonly<Record<Lane, Array<Turn>>> = { renewal: [], access: [], token: [] }
+  readonly #queued: Readonly<Record<Lane, Array<ReviewEntry>>> = { renewal: [], access: [], token: [] }
   readonly #begun: Record<Lane, number> = { renewal: 0, access: 0, token: 0 }
   #silent = false
   #lastProbe = Number.NEGATIVE_INFINITY
@@ -52,11 +52,11 @@ export class ReviewLanes {
     this.#timer = timer
   }
 
-  get begun(): number {
+  get inProgressCount(): number {
     return lanes.reduce((sum, lane) => sum + this.#begun[lane], 0)
   }
 
-  get queued(): number {
+  get queuedCount(): number {
     return lanes.reduce((sum, lane) => sum + this.#queued[lane].length, 0)
   }
 
@@ -71,9 +71,9 @@ export class ReviewLanes {
   }
 
   /** Queues a review. It may begin before this method returns. */
-  enter(turn: Turn): void {
-    const queue = this.#queued[turn.lane]
-    queue.push(turn)
+  enter(entry: ReviewEntry): void {
+    const queue = this.#queued[entry.lane]
+    queue.push(entry)
     if (queue.length > Limits.maxQueuedPerLane) {
       const oldest = queue.shift()
       if (oldest !== undefined) {
@@ -85,12 +85,12 @@ export class ReviewLanes {
   }
 
   /** Removes a queued review, or ends one in progress. Then begins all reviews that may begin now. */
-  leave(turn: Turn): void {
-    if (turn.state === "queued") {
-      const queue = this.#queued[turn.lane]
-      queue.splice(queue.indexOf(turn), 1)
-    } else if (turn.state === "begun") this.#begun[turn.lane]--
-    turn.state = "over"
+  leave(entry: ReviewEntry): void {
+    if (entry.state === "queued") {
+      const queue = this.#queued[entry.lane]
+      queue.splice(queue.indexOf(entry), 1)
+    } else if (entry.state === "begun") this.#begun[entry.lane]--
+    entry.state = "over"
     this.advance()
   }
 
@@ -108,20 +108,20 @@ export class ReviewLanes {
     while (!this.#isPaused()) {
       const lane = this.#next()
       if (lane === undefined) return
-      const turn = this.#isSlow(lane) ? this.#queued[lane].pop() : this.#queued[lane].shift()
-      if (turn === undefined) return
-      turn.state = "begun"
+      const entry = this.#isSlow(lane) ? this.#queued[lane].pop() : this.#queued[lane].shift()
+      if (entry === undefined) return
+      entry.state = "begun"
       this.#begun[lane]++
       if (this.#silent) {
         this.#lastProbe = this.#timer.now()
         this.#timer.wakeAfter(probeIntervalMillis)
       }
-      turn.begin()
+      entry.begin()
     }
   }
 
   #hasPlace(lane: Lane): boolean {
-    return this.begun < Limits.maxReviews && this.#begun[lane] < Limits.maxReviewsPerLane
+    return this.inProgressCount < Limits.maxReviews && this.#begun[lane] < Limits.maxReviewsPerLane
   }
 
   #isPaused(): boolean {

@@ -3,7 +3,7 @@ import { Overloaded, type ReviewKind } from "../../AccessError.ts"
 import * as Metrics from "../../Metrics.ts"
 import { ReviewError, Unreachable } from "../../ReviewError.ts"
 import * as Limits from "../Limits.ts"
-import { type Lane, ReviewLanes, type Turn } from "./ReviewLanes.ts"
+import { type Lane, ReviewLanes, type ReviewEntry } from "./ReviewLanes.ts"
 import * as ReviewOutages from "./ReviewOutages.ts"
 
 /**
@@ -77,8 +77,8 @@ const make = Effect.gen(function* () {
 
   const applyChange = (change: () => void): void => {
     change()
-    Metrics.reviewsInProgress.updateUnsafe(lanes.begun, metrics)
-    Metrics.reviewsQueued.updateUnsafe(lanes.queued, metrics)
+    Metrics.reviewsInProgress.updateUnsafe(lanes.inProgressCount, metrics)
+    Metrics.reviewsQueued.updateUnsafe(lanes.queuedCount, metrics)
   }
 
   const drop = (reason: Metrics.DropReason) => Metrics.reviewsDropped(reason).updateUnsafe(1, metrics)
@@ -108,7 +108,7 @@ const make = Effect.gen(function* () {
     Effect.acquireUseRelease(
       Effect.sync(() => {
         const begun = Deferred.makeUnsafe<void, Overloaded>()
-        const turn: Turn = {
+        const entry: ReviewEntry = {
           lane: request.lane,
           queuedAt: clock.currentTimeMillisUnsafe(),
           state: "queued",
@@ -118,11 +118,11 @@ const make = Effect.gen(function* () {
             Deferred.doneUnsafe(begun, Effect.fail(new Overloaded({})))
           }
         }
-        applyChange(() => lanes.enter(turn))
-        return { turn, begun }
+        applyChange(() => lanes.enter(entry))
+        return { entry, begun }
       }),
-      ({ begun, turn }) =>
-        turn.state === "begun"
+      ({ begun, entry }) =>
+        entry.state === "begun"
           ? timed(request)
           : Deferred.await(begun).pipe(
               Effect.timeoutOrElse({ duration: Limits.maxQueueTime, orElse: () => tooLate }),
@@ -130,10 +130,10 @@ const make = Effect.gen(function* () {
               Effect.andThen(Effect.yieldNow),
               Effect.andThen(timed(request))
             ),
-      ({ turn }, exit) =>
+      ({ entry }, exit) =>
         Effect.sync(() => {
-          if (turn.state === "queued") drop(isInterrupted(exit) ? "abandoned" : "expired")
-          applyChange(() => lanes.leave(turn))
+          if (entry.state === "queued") drop(isInterrupted(exit) ? "abandoned" : "expired")
+          applyChange(() => lanes.leave(entry))
         })
     )
 

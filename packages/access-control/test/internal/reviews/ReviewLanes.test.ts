@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Duration } from "effect"
 import * as Limits from "../../../src/internal/Limits.ts"
-import { type Lane, ReviewLanes, type Turn } from "../../../src/internal/reviews/ReviewLanes.ts"
+import { type Lane, ReviewLanes, type ReviewEntry } from "../../../src/internal/reviews/ReviewLanes.ts"
 
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
@@ -14,13 +14,13 @@ const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Wait"), millis: between(-500, 1000) })
 ])
 
-/** Makes lanes with a clock that the test controls. `turns` contains all reviews that are not over. */
+/** Makes lanes with a clock that the test controls. `entries` contains all reviews that are not over. */
 const makeWorld = () => {
   let now = 0
   let wakeAt = Number.POSITIVE_INFINITY
-  const begun: Array<Turn> = []
-  const evicted: Array<Turn> = []
-  const turns: Array<Turn> = []
+  const begun: Array<ReviewEntry> = []
+  const evicted: Array<ReviewEntry> = []
+  const entries: Array<ReviewEntry> = []
   const state: ReviewLanes = new ReviewLanes({
     now: () => now,
     wakeAfter: (millis) => {
@@ -31,22 +31,22 @@ const makeWorld = () => {
     state,
     begun,
     evicted,
-    turns,
-    enter: (lane: Lane): Turn => {
-      const turn: Turn = {
+    entries,
+    enter: (lane: Lane): ReviewEntry => {
+      const entry: ReviewEntry = {
         lane,
         queuedAt: now,
         state: "queued",
-        begin: () => void begun.push(turn),
-        evict: () => void evicted.push(turn)
+        begin: () => void begun.push(entry),
+        evict: () => void evicted.push(entry)
       }
-      turns.push(turn)
-      state.enter(turn)
-      return turn
+      entries.push(entry)
+      state.enter(entry)
+      return entry
     },
-    leave: (turn: Turn) => {
-      turns.splice(turns.indexOf(turn), 1)
-      state.leave(turn)
+    leave: (entry: ReviewEntry) => {
+      entries.splice(entries.indexOf(entry), 1)
+      state.leave(entry)
     },
     wait: (millis: number) => {
       now += millis
@@ -63,16 +63,16 @@ describe("ReviewLanes", () => {
     { steps: Schema.Array(Step).check(Schema.isMaxLength(60)) },
     ({ steps }) =>
       Effect.sync(() => {
-        const { begun, enter, leave, evicted, state, turns, wait } = makeWorld()
+        const { begun, enter, leave, evicted, state, entries, wait } = makeWorld()
         for (const step of steps) {
           switch (step._tag) {
             case "Enter":
               for (let n = 0; n < step.count; n++) enter(step.lane)
               break
             case "Leave":
-              for (let n = 0; n < step.count && turns.length > 0; n++) {
-                const turn = turns[step.which % turns.length]
-                if (turn !== undefined) leave(turn)
+              for (let n = 0; n < step.count && entries.length > 0; n++) {
+                const entry = entries[step.which % entries.length]
+                if (entry !== undefined) leave(entry)
               }
               break
             case "Outcome":
@@ -81,34 +81,34 @@ describe("ReviewLanes", () => {
             case "Wait":
               wait(step.millis)
           }
-          const inState = (lane: Lane, wanted: Turn["state"]) =>
-            turns.filter((turn) => turn.lane === lane && turn.state === wanted).length
+          const inState = (lane: Lane, wanted: ReviewEntry["state"]) =>
+            entries.filter((entry) => entry.lane === lane && entry.state === wanted).length
           const counts = lanes.map((lane) => ({
             begun: inState(lane, "begun"),
             queued: inState(lane, "queued")
           }))
           assert.strictEqual(
-            state.begun,
+            state.inProgressCount,
             counts.reduce((sum, { begun }) => sum + begun, 0)
           )
           assert.strictEqual(
-            state.queued,
+            state.queuedCount,
             counts.reduce((sum, { queued }) => sum + queued, 0)
           )
-          assert.isAtMost(state.begun, Limits.maxReviews)
+          assert.isAtMost(state.inProgressCount, Limits.maxReviews)
           for (const { begun, queued } of counts) {
             assert.isAtMost(begun, Limits.maxReviewsPerLane)
             assert.isAtMost(queued, Limits.maxQueuedPerLane)
-            const hasPlace = state.begun < Limits.maxReviews && begun < Limits.maxReviewsPerLane
+            const hasPlace = state.inProgressCount < Limits.maxReviews && begun < Limits.maxReviewsPerLane
             if (hasPlace && !state.isSilent) assert.strictEqual(queued, 0)
           }
         }
-        for (const turn of evicted) assert.strictEqual(turn.state, "over")
+        for (const entry of evicted) assert.strictEqual(entry.state, "over")
         assert.strictEqual(new Set(begun).size, begun.length)
         // All queued reviews begin once the API server answers and the begun reviews end.
         state.recordOutcome(true)
-        for (let next = turns[0]; next !== undefined; next = turns[0]) leave(next)
-        assert.deepStrictEqual([state.begun, state.queued], [0, 0])
+        for (let next = entries[0]; next !== undefined; next = entries[0]) leave(next)
+        assert.deepStrictEqual([state.inProgressCount, state.queuedCount], [0, 0])
       })
   )
 
@@ -124,7 +124,7 @@ describe("ReviewLanes", () => {
   it("give a free place to the lane with the fewest reviews in progress", () => {
     const { begun, enter, leave, tokens } = makeFull()
     const [token, access, renewal] = [enter("token"), enter("access"), enter("renewal")]
-    for (const turn of tokens.slice(0, 3)) leave(turn)
+    for (const entry of tokens.slice(0, 3)) leave(entry)
     assert.deepStrictEqual(begun, [renewal, access, token])
   })
 
@@ -133,7 +133,7 @@ describe("ReviewLanes", () => {
     const first = enter("token")
     wait(Duration.toMillis(Limits.newestFirstAfter) - 1)
     const second = enter("token")
-    for (const turn of tokens.slice(0, 2)) leave(turn)
+    for (const entry of tokens.slice(0, 2)) leave(entry)
     assert.deepStrictEqual(begun, [first, second])
   })
 

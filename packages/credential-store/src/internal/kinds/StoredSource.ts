@@ -45,7 +45,7 @@ const warningOf = (
   if (isAnonymous && config.usesCredentialHelpers) {
     return `leaves the password to a credential helper, which is not supported, ${anonymously}`
   }
-  return Keyring.hasUnreadableBelow(keyring, repositoryPrefix)
+  return Keyring.hasMalformedEntryBelow(keyring, repositoryPrefix)
     ? "has an invalid entry for a path below the repository"
     : undefined
 }

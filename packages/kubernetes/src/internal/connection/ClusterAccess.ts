@@ -9,7 +9,7 @@ import * as KubeConfigFile from "./KubeConfigFile.ts"
 const authenticateTimeout = Duration.seconds(30)
 
 /** The TLS options of a connection to the API server. */
-export interface Tls {
+export interface TlsOptions {
   readonly ca: RequestOptions["ca"]
   readonly cert: RequestOptions["cert"]
   readonly key: RequestOptions["key"]
@@ -18,10 +18,10 @@ export interface Tls {
 }
 
 /** The target and the credentials of a request. */
-export interface Access {
+export interface ServerAccess {
   readonly server: URL
   readonly proxy: string | undefined
-  readonly tls: Tls
+  readonly tls: TlsOptions
   /** A hash of `server`, `proxy` and `tls`. Requests with equal keys share connections. */
   readonly connectionKey: string
   readonly headers: Readonly<Record<string, string>>
@@ -33,16 +33,20 @@ export interface ClusterAccess {
    * Returns the target and current credentials. Reads changed files again. Runs an exec plugin if its credentials have
    * expired.
    */
-  readonly access: Effect.Effect<Access, KubernetesError>
+  readonly access: Effect.Effect<ServerAccess, KubernetesError>
   /** Discards the cached configuration, tokens and exec credentials. The next `access` reads them again. */
-  readonly forget: Effect.Effect<void>
+  readonly invalidate: Effect.Effect<void>
 }
 
 /** Converts a certificate or key to text, one character per byte. Returns an empty text for any other value. */
 export const textOf = (value: unknown): string =>
   Buffer.isBuffer(value) ? value.toString("latin1") : typeof value === "string" ? value : ""
 
-const accessOf = async ({ credentials, proxy, server }: KubeConfigFile.Loaded): Promise<Access> => {
+const accessOf = async ({
+  credentials,
+  proxy,
+  server
+}: KubeConfigFile.LoadedConfig): Promise<ServerAccess> => {
   const options = await credentials.requestOptions()
   const { auth, ca, cert, key, rejectUnauthorized, servername } = options
   const headers: Record<string, string> = {}
@@ -60,7 +64,7 @@ const accessOf = async ({ credentials, proxy, server }: KubeConfigFile.Loaded): 
 }
 
 const explain = (location: ClusterLocation, cause: unknown): KubernetesError => {
-  if (cause instanceof KubeConfigFile.Unusable) return unreachable(cause.message)
+  if (cause instanceof KubeConfigFile.UnusableConfig) return unreachable(cause.message)
   // client-node's messages may contain the output of a plugin, so only the path of the unreadable file is used.
   const file =
     cause instanceof Error && "path" in cause && typeof cause.path === "string" ? cause.path : undefined
@@ -74,15 +78,18 @@ const explain = (location: ClusterLocation, cause: unknown): KubernetesError => 
 
 /** Makes the authentication for a location. Caches the configuration until one of its files changes. */
 export const make = Effect.fnUntraced(function* (location: ClusterLocation): Effect.fn.Return<ClusterAccess> {
-  let loaded: { readonly fingerprint: string; readonly value: KubeConfigFile.Loaded } | undefined
+  let loaded: { readonly fingerprint: string; readonly value: KubeConfigFile.LoadedConfig } | undefined
   // Only one caller at a time, so that concurrent requests share one run of an exec plugin.
   const turn = yield* Semaphore.make(1)
 
   const access = Effect.tryPromise({
     try: async () => {
-      if (loaded === undefined || loaded.fingerprint !== KubeConfigFile.fingerprint(loaded.value.files)) {
+      if (
+        loaded === undefined ||
+        loaded.fingerprint !== KubeConfigFile.filesFingerprint(loaded.value.files)
+      ) {
         const value = await KubeConfigFile.read(location)
-        loaded = { fingerprint: KubeConfigFile.fingerprint(value.files), value }
+        loaded = { fingerprint: KubeConfigFile.filesFingerprint(value.files), value }
       }
       return await accessOf(loaded.value)
     },
@@ -103,7 +110,7 @@ export const make = Effect.fnUntraced(function* (location: ClusterLocation): Eff
 
   return {
     access,
-    forget: Effect.sync(() => {
+    invalidate: Effect.sync(() => {
       loaded = undefined
     })
   }

@@ -8,7 +8,7 @@ const { readFileSync, statSync } = process.getBuiltinModule("node:fs")
 const { dirname, resolve } = process.getBuiltinModule("node:path")
 
 /** The configuration that was read from a kubeconfig or a service account. */
-export interface Loaded {
+export interface LoadedConfig {
   readonly credentials: KubeCredentials
   readonly server: URL
   /** The URL of an HTTP proxy. Undefined if the kubeconfig has no `proxy-url`. */
@@ -21,7 +21,7 @@ export interface Loaded {
 }
 
 /** The configuration cannot be used. The message contains no value of the configuration. */
-export class Unusable extends Error {}
+export class UnusableConfig extends Error {}
 
 // Loaded with the first request, to save memory.
 const credentialsOf = async (cluster: Cluster, user: User): Promise<KubeCredentials> => {
@@ -33,16 +33,16 @@ const codeOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
 /** Makes the error for a file that cannot be read. */
-export const unreadable = (name: string, cause: unknown): Unusable => {
+export const unreadable = (name: string, cause: unknown): UnusableConfig => {
   const code = codeOf(cause)
-  if (code === "ENOENT") return new Unusable(`${name} does not exist`)
+  if (code === "ENOENT") return new UnusableConfig(`${name} does not exist`)
   if (code === "EACCES" || code === "EPERM")
-    return new Unusable(`${name} cannot be read: permission denied for this user`)
-  return new Unusable(`${name} cannot be read${/^E[A-Z]+$/.test(code) ? ` (${code})` : ""}`)
+    return new UnusableConfig(`${name} cannot be read: permission denied for this user`)
+  return new UnusableConfig(`${name} cannot be read${/^E[A-Z]+$/.test(code) ? ` (${code})` : ""}`)
 }
 
 /** Returns a fingerprint of the files' metadata. A rewrite, a rename or a symlink swap changes the fingerprint. */
-export const fingerprint = (paths: ReadonlyArray<string>): string =>
+export const filesFingerprint = (paths: ReadonlyArray<string>): string =>
   paths
     .map((path) => {
       const { ctimeMs = 0, ino = 0, mtimeMs = 0, size = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {}
@@ -71,14 +71,16 @@ const withExecInfo = (user: User): User => {
 const assertSupported = (user: User): void => {
   const provider = user.authProvider as { readonly name?: unknown } | null | undefined
   if (provider !== null && provider !== undefined && provider.name !== "tokenFile") {
-    throw new Unusable("its user has an auth-provider, which Kubernetes replaced by exec plugins: use one")
+    throw new UnusableConfig(
+      "its user has an auth-provider, which Kubernetes replaced by exec plugins: use one"
+    )
   }
 }
 
 const serverOf = (cluster: Cluster): URL => {
   const server = URL.canParse(cluster.server) ? new URL(cluster.server) : undefined
   if (server?.protocol !== "https:" && server?.protocol !== "http:") {
-    throw new Unusable("its cluster's server is not an http or https URL")
+    throw new UnusableConfig("its cluster's server is not an http or https URL")
   }
   return server
 }
@@ -158,28 +160,28 @@ const tokenFileOf = ({ authProvider }: User): string | undefined =>
     ?.tokenFile
 
 const readText = (path: string, name: string): string => {
-  const tooLarge = () => new Unusable(`${name} is larger than ${maxSize / 1024 / 1024} MiB`)
+  const tooLarge = () => new UnusableConfig(`${name} is larger than ${maxSize / 1024 / 1024} MiB`)
   let text: string
   try {
     if (statSync(path).size > maxSize) throw tooLarge()
     text = readFileSync(path, "utf8")
   } catch (cause) {
-    throw cause instanceof Unusable ? cause : unreadable(name, cause)
+    throw cause instanceof UnusableConfig ? cause : unreadable(name, cause)
   }
   if (text.length > maxSize) throw tooLarge()
   return text.replace(/^\ufeff/, "")
 }
 
-const fromFile = async (path: string): Promise<Loaded> => {
+const fromFile = async (path: string): Promise<LoadedConfig> => {
   const name = `kubeconfig ${path.slice(path.lastIndexOf("/") + 1)}`
   const documents = await YamlText.parse(readText(path, name))
-  if (Result.isFailure(documents)) throw new Unusable(`${name} cannot be read: ${documents.failure}`)
+  if (Result.isFailure(documents)) throw new UnusableConfig(`${name} cannot be read: ${documents.failure}`)
   const found = await current(documents.success[0], dirname(resolve(path))).catch(() => {
     // The original message may quote the file.
-    throw new Unusable(`${name} has a current context whose cluster or user cannot be read`)
+    throw new UnusableConfig(`${name} has a current context whose cluster or user cannot be read`)
   })
   if (found === undefined) {
-    throw new Unusable(`${name} has no current context with a cluster and a user`)
+    throw new UnusableConfig(`${name} has no current context with a cluster and a user`)
   }
   const { cluster, user } = found
   assertSupported(user)
@@ -193,7 +195,7 @@ const fromFile = async (path: string): Promise<Loaded> => {
   }
 }
 
-const fromPod = async (location: InCluster): Promise<Loaded> => {
+const fromPod = async (location: InCluster): Promise<LoadedConfig> => {
   const host = location.host.includes(":") ? `[${location.host}]` : location.host
   const cluster: Cluster = {
     name: "cluster",
@@ -213,6 +215,6 @@ const fromPod = async (location: InCluster): Promise<Loaded> => {
   }
 }
 
-/** Reads the configuration of a location. Rejects with `Unusable` if the configuration cannot be used. */
-export const read = (location: ClusterLocation): Promise<Loaded> =>
+/** Reads the configuration of a location. Rejects with `UnusableConfig` if the configuration cannot be used. */
+export const read = (location: ClusterLocation): Promise<LoadedConfig> =>
   location._tag === "Kubeconfig" ? fromFile(location.path) : fromPod(location)

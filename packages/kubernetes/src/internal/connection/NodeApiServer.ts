@@ -15,7 +15,7 @@ import { TraceHeaders } from "../../TraceHeaders.ts"
 const readAhead = 64 * 1024
 
 const explain =
-  ({ server }: ClusterAccess.Access) =>
+  ({ server }: ClusterAccess.ServerAccess) =>
   ({ detail }: ConnectionFailure): KubernetesError =>
     unreachable(`the API server at ${server.host} cannot be reached: ${detail}`)
 
@@ -30,7 +30,7 @@ export const make = Effect.fnUntraced(function* (location: ClusterLocation, env:
   const attempt = Effect.fnUntraced(function* (
     request: ApiRequest
   ): Effect.fn.Return<
-    { readonly response: HttpResponse; readonly access: ClusterAccess.Access },
+    { readonly response: HttpResponse; readonly access: ClusterAccess.ServerAccess },
     KubernetesError,
     Scope.Scope
   > {
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (location: ClusterLocation, env:
       const first = yield* attempt(request)
       if (first.response.status !== 401) return respond(first)
       // The token file may have changed since it was read.
-      yield* cluster.forget
+      yield* cluster.invalidate
       const again = yield* cluster.access
       if (again.headers["authorization"] === first.access.headers["authorization"]) return respond(first)
       return respond(yield* attempt(request))

@@ -11,7 +11,7 @@ import { userAgent } from "@registry-packages-proxy/node-net/UserAgent"
 import { Effect, Exit, Result, Scope } from "effect"
 import type { SecureContext } from "node:tls"
 import type { ApiRequest } from "../../ApiRequest.ts"
-import { type Access, textOf } from "./ClusterAccess.ts"
+import { type ServerAccess, textOf } from "./ClusterAccess.ts"
 
 /** The maximum time to connect, including the proxy and the TLS handshake. */
 const connectTimeout = "5 seconds"
@@ -37,7 +37,7 @@ const unusable = (detail: string): ConnectionFailure =>
  */
 const contextOf = Effect.fnUntraced(function* (
   secureContexts: SecureContexts.SecureContexts,
-  { tls }: Access
+  { tls }: ServerAccess
 ): Effect.fn.Return<SecureContext, ConnectionFailure> {
   const hasIdentity = textOf(tls.cert) !== "" && textOf(tls.key) !== ""
   const identity = hasIdentity ? { cert: tls.cert, key: tls.key } : undefined
@@ -61,7 +61,7 @@ const contextOf = Effect.fnUntraced(function* (
 })
 
 const proxiesOf = (
-  { proxy }: Access,
+  { proxy }: ServerAccess,
   env: EnvironmentVariables
 ): Effect.Effect<ProxySettings.ProxySettings, ConnectionFailure> =>
   Effect.fromResult(
@@ -78,7 +78,7 @@ const proxiesOf = (
     )
   )
 
-const targetOf = ({ server }: Access, { path, query }: ApiRequest): string => {
+const targetOf = ({ server }: ServerAccess, { path, query }: ApiRequest): string => {
   const search = query === undefined ? "" : `?${new URLSearchParams(query).toString()}`
   return `${server.pathname.replace(/\/$/, "")}${path}${search}`
 }
@@ -87,7 +87,7 @@ const targetOf = ({ server }: Access, { path, query }: ApiRequest): string => {
 export interface NodeConnections {
   /** Sends a request. When the scope closes, the connection is closed unless the response was read completely. */
   readonly send: (
-    access: Access,
+    access: ServerAccess,
     request: ApiRequest
   ) => Effect.Effect<HttpResponse, ConnectionFailure, Scope.Scope>
 }
@@ -107,7 +107,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => Effect.suspend(() => Scope.close(scope, Exit.void)))
 
   const clientOf = Effect.fnUntraced(function* (
-    access: Access
+    access: ServerAccess
   ): Effect.fn.Return<Client.Client, ConnectionFailure> {
     if (current?.key === access.connectionKey) return current.client
     const { protocol, hostname, port } = access.server

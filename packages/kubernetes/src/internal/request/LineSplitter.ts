@@ -1,7 +1,7 @@
-import { concat } from "./JsonResponse.ts"
+import { concatBytes } from "./JsonResponse.ts"
 
 /** The maximum length of a line, in bytes. etcd accepts objects of at most 1.5 MiB by default. */
-export const maxLength = 16 * 1024 * 1024
+export const maxLineLength = 16 * 1024 * 1024
 
 const newline = 0x0a
 
@@ -28,13 +28,13 @@ export class LineSplitter {
 
   #keep(piece: Uint8Array): void {
     this.#length += piece.length
-    if (this.#length > maxLength) this.#pieces = []
+    if (this.#length > maxLineLength) this.#pieces = []
     else if (piece.length > 0) this.#pieces.push(piece)
   }
 
   #complete(lines: Array<Line>): void {
-    if (this.#length > maxLength) lines.push("tooLong")
-    else if (this.#length > 0) lines.push(concat(this.#pieces))
+    if (this.#length > maxLineLength) lines.push("tooLong")
+    else if (this.#length > 0) lines.push(concatBytes(this.#pieces))
     this.#pieces = []
     this.#length = 0
   }

@@ -19,7 +19,7 @@ const Page = Schema.Struct({
 const decodePage = Schema.decodeUnknownOption(Page)
 
 /** The objects of a collection, and the resource version from which a watch continues. */
-export interface Listed {
+export interface ListResult {
   readonly objects: ReadonlyArray<unknown>
   readonly resourceVersion: string
 }
@@ -44,7 +44,7 @@ export const list = Effect.fnUntraced(function* (
     for (const object of page.items ?? []) objects.push(object)
     token = page.metadata.continue ?? ""
     if (token === "") {
-      const listed: Listed = { objects, resourceVersion: page.metadata.resourceVersion }
+      const listed: ListResult = { objects, resourceVersion: page.metadata.resourceVersion }
       return listed
     }
   }

@@ -6,7 +6,7 @@ import * as Resource from "../../Resource.ts"
 import type { WatchEvent } from "../../WatchEvent.ts"
 import * as JsonResponse from "../request/JsonResponse.ts"
 import { Backoff } from "./Backoff.ts"
-import { type Change, ObjectVersions } from "./ObjectVersions.ts"
+import { type ObjectChange, ObjectVersions } from "./ObjectVersions.ts"
 import { type Line, LineSplitter } from "../request/LineSplitter.ts"
 import { responseTimeout } from "../request/JsonRequest.ts"
 import * as ListPages from "../request/ListPages.ts"
@@ -82,7 +82,7 @@ class Watcher<A> {
     this.#resource = resource
     this.#name = name
     this.#queue = queue
-    this.#metrics = Metrics.watch(Resource.label(resource))
+    this.#metrics = Metrics.watchMetrics(Resource.groupResource(resource))
     this.#versions = new ObjectVersions(resource)
   }
 
@@ -92,7 +92,7 @@ class Watcher<A> {
    */
   get #operation(): string {
     const read = this.#name === undefined ? "list" : "get"
-    return `${read} and watch ${Resource.label(this.#resource)}`
+    return `${read} and watch ${Resource.groupResource(this.#resource)}`
   }
 
   /** Lists and watches forever. */
@@ -112,7 +112,7 @@ class Watcher<A> {
   readonly #traced = <B, E>(name: string, self: Effect.Effect<B, E>): Effect.Effect<B, E> =>
     Effect.withSpan(self, name, {
       root: true,
-      attributes: { "k8s.resource": Resource.label(this.#resource) },
+      attributes: { "k8s.resource": Resource.groupResource(this.#resource) },
       captureStackTrace: false
     })
 
@@ -243,7 +243,7 @@ class Watcher<A> {
       Metric.update(this.#metrics.malformed, 1),
       isFirst
         ? Effect.logWarning("skipping malformed line from the API server", {
-            resource: Resource.label(this.#resource)
+            resource: Resource.groupResource(this.#resource)
           })
         : Effect.void
     )
@@ -258,7 +258,7 @@ class Watcher<A> {
     return Effect.forEach(changes, this.#apply, { discard: true })
   }
 
-  readonly #apply = ({ event, undecodable }: Change<A>): Effect.Effect<void> =>
+  readonly #apply = ({ event, undecodable }: ObjectChange<A>): Effect.Effect<void> =>
     undecodable === undefined
       ? event === undefined
         ? Effect.void

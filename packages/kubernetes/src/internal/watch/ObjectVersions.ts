@@ -13,7 +13,7 @@ const Envelope = Schema.Struct({
 const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
 
 /** The result of processing an object: an event to emit, the name of an object that cannot be decoded, or neither. */
-export interface Change<A> {
+export interface ObjectChange<A> {
   readonly event: WatchEvent<A> | undefined
   readonly undecodable: string | undefined
 }
@@ -53,7 +53,7 @@ export class ObjectVersions<A> {
   }
 
   /** Processes the first list. Returns one `Synced` event with all objects that can be decoded. */
-  sync(objects: ReadonlyArray<unknown>): ReadonlyArray<Change<A>> {
+  sync(objects: ReadonlyArray<unknown>): ReadonlyArray<ObjectChange<A>> {
     const changes = objects.map((object) => this.update(object, "list"))
     const decoded = changes.flatMap(({ event }) => (event?._tag === "Added" ? [event.object] : []))
     return [
@@ -63,7 +63,7 @@ export class ObjectVersions<A> {
   }
 
   /** Processes a later list. Returns only the differences from the known objects. */
-  replace(objects: ReadonlyArray<unknown>): ReadonlyArray<Change<A>> {
+  replace(objects: ReadonlyArray<unknown>): ReadonlyArray<ObjectChange<A>> {
     const listed = new Set<string>()
     for (const object of objects) {
       const envelope = decodeEnvelope(object)
@@ -80,7 +80,7 @@ export class ObjectVersions<A> {
    * Processes an object from a list or from an event. Ignores an event that is older than the known version of the
    * object.
    */
-  update(object: unknown, source: "list" | "event"): Change<A> {
+  update(object: unknown, source: "list" | "event"): ObjectChange<A> {
     const envelope = decodeEnvelope(object)
     if (Option.isNone(envelope)) return { event: undefined, undecodable: "without a name" }
     const key = this.#key(envelope.value)
@@ -101,7 +101,7 @@ export class ObjectVersions<A> {
   }
 
   /** Processes the deletion of an object. Ignores a deletion that is older than the known version of the object. */
-  remove(object: unknown): Change<A> {
+  remove(object: unknown): ObjectChange<A> {
     const envelope = decodeEnvelope(object)
     if (Option.isNone(envelope)) return noChange
     const tracked = this.#objects.get(idOf(this.#key(envelope.value)))
@@ -113,7 +113,7 @@ export class ObjectVersions<A> {
     return this.#drop(tracked)
   }
 
-  #drop(tracked: TrackedObject): Change<A> {
+  #drop(tracked: TrackedObject): ObjectChange<A> {
     this.#objects.delete(idOf(tracked.key))
     return {
       event: tracked.emitted ? { _tag: "Deleted", key: tracked.key } : undefined,

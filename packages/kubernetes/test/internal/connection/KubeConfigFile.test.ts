@@ -26,7 +26,7 @@ const serverOf = Effect.fnUntraced(function* (text: string) {
     KubeConfigFile.read(kubeconfig(file)).then(
       (loaded) => loaded.server.origin,
       (error: unknown) =>
-        error instanceof KubeConfigFile.Unusable ? error.message : `other: ${String(error)}`
+        error instanceof KubeConfigFile.UnusableConfig ? error.message : `other: ${String(error)}`
     )
   )
 }, Effect.scoped)
@@ -157,7 +157,7 @@ describe("a kubeconfig's current context", () => {
           (error: unknown) => error
         )
       )
-      assert.instanceOf(failure, KubeConfigFile.Unusable)
+      assert.instanceOf(failure, KubeConfigFile.UnusableConfig)
       assert.strictEqual(failure.message, "kubeconfig config is larger than 4 MiB")
     }, Effect.scoped)
   )

@@ -57,7 +57,7 @@ export const make = (server: Server, authorities: string): PeerCertificates => {
     if (initialAnchors !== anchors) return void socket.destroy()
     const error = socket.authorized ? undefined : String(socket.authorizationError)
     // OpenSSL uses this clock too.
-    const peer = PeerCertificate.examine(certificate, error, anchors, Date.now())
+    const peer = PeerCertificate.check(certificate, error, anchors, Date.now())
     peers.set(socket, peer)
     if (Result.isFailure(peer.result)) return
     verified.add(socket)

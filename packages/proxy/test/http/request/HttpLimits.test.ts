@@ -195,7 +195,7 @@ describe("limits", () => {
       `| ${httpLimits.maxBufferedBytes / 1024 / 1024} MiB; a connection that would exceed this is closed |`,
       `| time in which a client reads no byte of a response | ${Duration.toSeconds(httpLimits.sendTimeout)} s, `,
       "| nesting of JSON in a manifest; manifests in an index; nesting of indexes | " +
-        `${Manifest.maxDepth}; ${Manifest.maxChildren}; ${Manifest.maxNestedIndexes} |`
+        `${Manifest.maxJsonDepth}; ${Manifest.maxChildren}; ${Manifest.maxNestedIndexes} |`
     ]) {
       assert.include(text, line)
     }

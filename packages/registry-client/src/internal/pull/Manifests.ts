@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function* (sendRequest: SendRequest) {
         )
         return PackageDescriptor.make(layer, { viaIndex: indexes.length > 0 })
       }
-      const step = yield* fromManifest(Manifest.descend(indexes, document, reference.digest, platform))
+      const step = yield* fromManifest(Manifest.resolveChild(indexes, document, reference.digest, platform))
       if ((step.child.size ?? 0) > Limits.maxManifestSize) {
         return yield* invalidResponse(`the index has a manifest larger than ${Limits.maxManifestSize} bytes`)
       }
