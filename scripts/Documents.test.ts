@@ -1,10 +1,10 @@
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { assert, describe, it } from "vitest"
-import { anchors, links, pages, tooLong } from "./Documents.ts"
+import { anchors, links, markdownPages, overlongLines } from "./Documents.ts"
 
 const root = resolve(import.meta.dirname, "..")
-const all = pages(root)
+const all = markdownPages(root)
 
 const told = ({
   file,
@@ -18,16 +18,16 @@ const told = ({
 
 describe("documents", () => {
   it("have lines of at most 120 characters (correct them: scripts/wrap-prose.ts) and cells of at most 260 (shorten them)", () => {
-    assert.deepStrictEqual(all.flatMap((file) => tooLong(root, file)).map(told), [])
+    assert.deepStrictEqual(all.flatMap((file) => overlongLines(root, file)).map(told), [])
   })
 
   it("have links to existing files and headings", () => {
     const broken = all
       .flatMap((file) => links(root, file))
-      .filter(({ anchor, to }) => {
-        if (/^[a-z]+:/.test(to)) return false
-        if (!existsSync(join(root, to))) return true
-        return anchor !== "" && to.endsWith(".md") && !anchors(root, to).has(anchor)
+      .filter(({ anchor, target }) => {
+        if (/^[a-z]+:/.test(target)) return false
+        if (!existsSync(join(root, target))) return true
+        return anchor !== "" && target.endsWith(".md") && !anchors(root, target).has(anchor)
       })
     assert.deepStrictEqual(broken.map(told), [])
   })
@@ -47,7 +47,7 @@ describe("documents", () => {
   })
 
   it("are each linked from README.md", () => {
-    const named = new Set(links(root, "README.md").map(({ to }) => to))
+    const named = new Set(links(root, "README.md").map(({ target }) => target))
     const missing = all.filter((file) => /^docs\/[^/]+\.md$/.test(file) && !named.has(file))
     assert.deepStrictEqual(missing, [])
   })

@@ -1,18 +1,18 @@
 import { globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { maxLine } from "./Prose.ts"
+import { maxLineLength } from "./Prose.ts"
 
 /** Maximum number of characters in a table cell. The targets of links do not count. */
-export const maxCell = 260
+export const maxCellLength = 260
 
-export interface Line {
+export interface PageLine {
   readonly file: string
   readonly number: number
   readonly text: string
 }
 
 /** Returns the paths of the repository's Markdown pages, relative to `root`. */
-export const pages = (root: string): ReadonlyArray<string> =>
+export const markdownPages = (root: string): ReadonlyArray<string> =>
   [
     "*.md",
     "docs/**/*.md",
@@ -24,7 +24,7 @@ export const pages = (root: string): ReadonlyArray<string> =>
     .sort()
 
 /** Returns the lines of a page that are outside code blocks. */
-const prose = (root: string, file: string): ReadonlyArray<Line> => {
+const prose = (root: string, file: string): ReadonlyArray<PageLine> => {
   let isCode = false
   return readFileSync(join(root, file), "utf8")
     .split("\n")
@@ -40,18 +40,18 @@ const prose = (root: string, file: string): ReadonlyArray<Line> => {
 /** Removes the targets of links from a line. */
 const seen = (text: string): string => text.replaceAll(/\]\([^)]*\)/g, "]")
 
-const isRow = ({ text }: Line): boolean => text.startsWith("|")
+const isRow = ({ text }: PageLine): boolean => text.startsWith("|")
 
 /** True for a line that may be long: a link definition, the quoted title of a test, or a single word. */
-const mayBeLong = ({ text }: Line): boolean =>
+const mayBeLong = ({ text }: PageLine): boolean =>
   /^\[[^\]]+\]: /.test(text) || /^ *- \[[^\]]+\][^"]* "[^"]+"$/.test(text) || !text.trim().includes(" ")
 
 /** Returns the lines of prose that are too long, and the table rows with a cell that is too long. */
-export const tooLong = (root: string, file: string): ReadonlyArray<Line> =>
+export const overlongLines = (root: string, file: string): ReadonlyArray<PageLine> =>
   prose(root, file).filter((line) =>
     isRow(line)
-      ? line.text.split(/(?<!\\)\|/).some((cell) => seen(cell.trim()).length > maxCell)
-      : line.text.length > maxLine && !mayBeLong(line)
+      ? line.text.split(/(?<!\\)\|/).some((cell) => seen(cell.trim()).length > maxCellLength)
+      : line.text.length > maxLineLength && !mayBeLong(line)
   )
 
 /** Returns the anchors that GitHub makes for the headings of a page. */
@@ -70,9 +70,9 @@ export const anchors = (root: string, file: string): ReadonlySet<string> =>
     })
   )
 
-export interface Link extends Line {
+export interface Link extends PageLine {
   /** A path relative to the root of the repository, or a URL. */
-  readonly to: string
+  readonly target: string
   readonly anchor: string
 }
 
@@ -82,10 +82,10 @@ export const links = (root: string, file: string): ReadonlyArray<Link> => {
   const text = lines.map((line) => line.text).join("\n")
   const found = [...text.matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm)]
   return found.map((match) => {
-    const target = match[1] ?? match[2] ?? ""
+    const address = match[1] ?? match[2] ?? ""
     const line = lines[text.slice(0, match.index).split("\n").length - 1]
-    const [path = "", anchor = ""] = target.split("#")
-    const to = /^[a-z]+:/.test(target) ? target : path === "" ? file : join(dirname(file), path)
-    return { file, number: line?.number ?? 0, text: target, to, anchor }
+    const [path = "", anchor = ""] = address.split("#")
+    const target = /^[a-z]+:/.test(address) ? address : path === "" ? file : join(dirname(file), path)
+    return { file, number: line?.number ?? 0, text: address, target, anchor }
   })
 }

@@ -5,13 +5,16 @@ import type { DocumentedValue } from "../packages/deploy/src/DocumentedValues.ts
 import { type Flag, variable } from "../packages/proxy/src/config/Flag.ts"
 import type { Route } from "../packages/proxy/src/http/request/Routes.ts"
 import type { OtelVariable } from "../packages/proxy/src/telemetry/OtelVariable.ts"
-import { wrapped } from "./Prose.ts"
+import { wrapProse } from "./Prose.ts"
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ")
 const code = (text: string): string => `\`${text}\``
 
 /** Formats a Markdown table. */
-export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+export const markdownTable = (
+  head: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<string>>
+): string =>
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n")
 
 /** Splits text after its first sentence. The next sentence must begin with a capital letter or a backtick. */
@@ -23,7 +26,7 @@ const sentences = (text: string): readonly [first: string, rest: string] => {
 /** Formats an item of the list below a table, wrapped as prose. */
 const item = (names: ReadonlyArray<string>, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
   const text = texts.filter((each) => each !== "").join(" ")
-  return text === "" ? [] : [wrapped(`- ${names.map(code).join(", ")}: ${text}`)]
+  return text === "" ? [] : [wrapProse(`- ${names.map(code).join(", ")}: ${text}`)]
 }
 
 const shownDefault = (value: string): string =>
@@ -43,7 +46,7 @@ interface Described {
 /** Formats a table with the first sentence of each meaning. Further sentences are in a list below the table. */
 const describedTable = (head: string, all: ReadonlyArray<Described>): string =>
   [
-    table(
+    markdownTable(
       [head, "Default", "Meaning"],
       all.map((each) => [code(each.shown), each.default, sentences(each.meaning)[0]])
     ),
@@ -98,14 +101,14 @@ export const valueTable = (values: ReadonlyArray<DocumentedValue>): string =>
 
 /** Formats the table of routes, with their queries and responses. */
 export const routeTable = (routes: ReadonlyArray<Route>): string =>
-  table(
+  markdownTable(
     ["Path", "Methods", "Response"],
     routes.map(({ answer, methods, path, query }) => [code(path + query), methods.join(", "), answer])
   )
 
 /** Formats the table of routes with the right that the secure port checks for each route. */
 export const accessTable = (routes: ReadonlyArray<Route>): string =>
-  table(
+  markdownTable(
     ["Path", "Needs", "Name, namespace"],
     [
       ...routes.map(({ access, path }) =>
@@ -123,7 +126,7 @@ export const accessTable = (routes: ReadonlyArray<Route>): string =>
 
 /** Formats the table of the kinds of objects that the program watches, with the rights that it needs for each kind. */
 export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
-  table(
+  markdownTable(
     ["What", "Verbs", "For", "If it does not exist", "In `/readyz`"],
     [
       ...kinds.map((kind) => [
@@ -179,7 +182,7 @@ export const metricsOf = (
 
 /** Formats the table of metrics, sorted by name. Throws if a metric has no description. */
 export const metricTable = (metrics: ReadonlyArray<AnyMetric>): string =>
-  table(
+  markdownTable(
     ["Metric", "Type", "Meaning"],
     metrics
       .toSorted((a, b) => (a.id < b.id ? -1 : 1))

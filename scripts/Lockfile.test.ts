@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { describe, expect, it } from "vitest"
-import { installed, packages } from "./Lockfile.ts"
+import { installedManifests, lockedPackages } from "./Lockfile.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const text = readFileSync(resolve(root, "pnpm-lock.yaml"), "utf8")
-const locked = packages(text)
-const present = new Map(installed(root).map((found) => [`${found.name}@${found.version}`, found]))
+const locked = lockedPackages(text)
+const present = new Map(installedManifests(root).map((found) => [`${found.name}@${found.version}`, found]))
 
 /**
  * The licences that packages of the build and of the tests may have. scripts/build/Licences.ts lists the licences that

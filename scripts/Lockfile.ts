@@ -13,7 +13,7 @@ export interface LockedPackage {
 }
 
 /** Parses the packages of a pnpm-lock.yaml. Supports version 9 of the format. */
-export const packages = (text: string): ReadonlyArray<LockedPackage> => {
+export const lockedPackages = (text: string): ReadonlyArray<LockedPackage> => {
   const [, section = ""] = /^packages:\n\n([^]*?)(?=^\S|$(?![^]))/m.exec(text) ?? []
   return section
     .split(/^ {2}(?=\S)/m)
@@ -26,7 +26,7 @@ export const packages = (text: string): ReadonlyArray<LockedPackage> => {
 }
 
 /** Fields of an installed package's package.json. */
-export interface Installed {
+export interface InstalledManifest {
   readonly name: string
   readonly version: string
   readonly license?: string
@@ -34,8 +34,8 @@ export interface Installed {
 }
 
 /** Returns the package.json of each package that is installed in the checkout at `root`. */
-export const installed = (root: string): ReadonlyArray<Installed> =>
+export const installedManifests = (root: string): ReadonlyArray<InstalledManifest> =>
   globSync(["node_modules/.pnpm/*/node_modules/*", "node_modules/.pnpm/*/node_modules/@*/*"], { cwd: root })
     .map((directory) => join(root, directory, "package.json"))
     .filter((file) => existsSync(file))
-    .map((file) => JSON.parse(readFileSync(file, "utf8")) as Installed)
+    .map((file) => JSON.parse(readFileSync(file, "utf8")) as InstalledManifest)

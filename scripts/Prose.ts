@@ -1,5 +1,5 @@
 /** Maximum number of characters in a line of prose. */
-export const maxLine = 120
+export const maxLineLength = 120
 
 /** Matches a line that is not wrapped: a heading, table row, quote, comment, link definition or code fence. */
 const block = /^\s*(?:#|\||>|<!--|\[[^\]]+\]: |```)/
@@ -33,7 +33,7 @@ const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   let line = begin
   let count = 0
   for (const word of words) {
-    if (count > 0 && line.length + 1 + word.length > maxLine) {
+    if (count > 0 && line.length + 1 + word.length > maxLineLength) {
       result.push(line)
       line = indent + word
       count = 1
@@ -46,14 +46,14 @@ const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
 }
 
 /** Wraps the paragraphs and list items of `text` that have a line longer than `maxLine`. */
-export const wrapped = (text: string): string => {
+export const wrapProse = (text: string): string => {
   const result: Array<string> = []
   let open: Array<string> = []
   let isCode = false
   const close = () => {
     // An item with the file and the title of a test stays on one line.
     const isQuote = open.length === 1 && /^ *- \[[^\]]+\][^"]* "[^"]+"$/.test(open[0] ?? "")
-    result.push(...(!isQuote && open.some((line) => line.length > maxLine) ? rewrapped(open) : open))
+    result.push(...(!isQuote && open.some((line) => line.length > maxLineLength) ? rewrapped(open) : open))
     open = []
   }
   for (const line of text.split("\n")) {

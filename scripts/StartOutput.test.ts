@@ -7,7 +7,7 @@ const root = resolve(import.meta.dirname, "..")
 
 describe("README files", () => {
   it("show the output of npm start (correct them: node_modules/.bin/node scripts/start-output.ts)", async () => {
-    const output = await StartOutput.run(root, ["--listen-address", "127.0.0.1:0"])
+    const output = await StartOutput.runStart(root, ["--listen-address", "127.0.0.1:0"])
     for (const file of StartOutput.readmes) {
       assert.strictEqual(
         StartOutput.normalize(StartOutput.excerptInReadme(readFileSync(resolve(root, file), "utf8"))),

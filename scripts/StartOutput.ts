@@ -14,7 +14,7 @@ const served = "Serving until Ctrl-C"
  * Runs the program of `npm start` until it serves, and returns its output. `args` are flags of the program. Rejects if
  * the program ends before it serves.
  */
-export const run = (root: string, args: ReadonlyArray<string> = []): Promise<string> =>
+export const runStart = (root: string, args: ReadonlyArray<string> = []): Promise<string> =>
   new Promise((resolve, reject) => {
     const program = spawn(
       join(root, "node_modules/.bin/node"),

@@ -19,7 +19,7 @@ import * as Sbom from "./build/Sbom.ts"
 import * as Source from "./build/Source.ts"
 
 const root = resolve(import.meta.dirname, "..")
-const dist = BuildOutput.directory(root)
+const dist = BuildOutput.outputDirectory(root)
 const { values } = parseArgs({
   options: {
     arch: { type: "string" },
@@ -30,7 +30,8 @@ const { values } = parseArgs({
 })
 
 const targets = (): ReadonlyArray<Architecture> => {
-  if (values.arch === undefined) return NodeBinary.own === undefined ? [] : [NodeBinary.own]
+  if (values.arch === undefined)
+    return NodeBinary.ownArchitecture === undefined ? [] : [NodeBinary.ownArchitecture]
   return values.arch.split(",").map((name) => {
     const found = architectures.find((architecture) => architecture === name)
     if (found === undefined) throw new Error(`--arch: unknown ${name}; accepted: ${architectures.join(", ")}`)
@@ -47,15 +48,15 @@ const seal = (file: string): void => {
 }
 
 const makeExecutable = (script: string, architecture: Architecture): void => {
-  const isOwn = architecture === NodeBinary.own
+  const isOwn = architecture === NodeBinary.ownArchitecture
   const file = BuildOutput.executableName(architecture)
   const output = join(dist, file)
   Executable.make({
     script,
-    node: NodeBinary.download(architecture).executable,
+    node: NodeBinary.pinnedNode(architecture).executable,
     output,
     codeCache: isOwn,
-    flags: RuntimeFlags.shipped
+    flags: RuntimeFlags.shippedFlags
   })
   chmodSync(output, 0o755)
   seal(file)
@@ -66,7 +67,7 @@ const make = async (): Promise<void> => {
   const architectures = targets()
   const source = Source.read(root, values)
   const { metafile, script, sourceMap } = await bundle(root, source)
-  const packages = BundledPackages.of(root, metafile)
+  const packages = BundledPackages.bundledPackages(root, metafile)
   rmSync(dist, { recursive: true, force: true })
   mkdirSync(dist, { recursive: true })
   writeFileSync(join(dist, "main.js"), script, "latin1")
@@ -81,7 +82,7 @@ const make = async (): Promise<void> => {
   for (const architecture of architectures) makeExecutable(script, architecture)
   const [first] = architectures
   if (first !== undefined) {
-    Licences.write(root, join(dist, "licences"), packages, NodeBinary.download(first).licence)
+    Licences.write(root, join(dist, "licences"), packages, NodeBinary.pinnedNode(first).licence)
   }
 }
 

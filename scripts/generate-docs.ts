@@ -31,7 +31,7 @@ import {
   replaceSections,
   rightTable,
   routeTable,
-  table,
+  markdownTable,
   valueTable,
   variableTable
 } from "./GeneratedDocs.ts"
@@ -86,13 +86,16 @@ const dependencies = async (): Promise<string> => {
   const releases = JSON.parse(
     readFileSync(resolve(root, "scripts/build/releases.json"), "utf8")
   ) as Dependencies.Releases
-  const [head = [], ...rows] = Dependencies.rows(BundledPackages.of(root, metafile), releases)
-  return table(head, rows)
+  const [head = [], ...rows] = Dependencies.dependencyRows(
+    BundledPackages.bundledPackages(root, metafile),
+    releases
+  )
+  return markdownTable(head, rows)
 }
 
 /** Formats the table of packages, with the description from each package.json. */
 const packages = (): string =>
-  table(
+  markdownTable(
     ["Package", "Owns"],
     globSync("packages/*/package.json", { cwd: root })
       .sort()
@@ -119,7 +122,7 @@ const generate = async (): Promise<void> => {
     routes: routeTable(Object.values(routes)),
     otel: variableTable(OtelVariables.all),
     packages: packages(),
-    values: valueTable(DocumentedValues.documented(Chart.values()))
+    values: valueTable(DocumentedValues.findDocumentedValues(Chart.readValues()))
   }
   const files = [
     "README.md",
@@ -138,7 +141,7 @@ const generate = async (): Promise<void> => {
 }
 
 for (const file of ["packages/deploy/manifest.yaml", "packages/deploy/rbac.yaml"]) {
-  if (PlainManifest.renderedFrom(readFileSync(resolve(root, file), "utf8")) !== Chart.checksum()) {
+  if (PlainManifest.chartChecksumOf(readFileSync(resolve(root, file), "utf8")) !== Chart.checksum()) {
     fail(`${file} is of another chart; run: node_modules/.bin/node scripts/render-manifests.ts`)
   }
 }

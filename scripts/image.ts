@@ -10,7 +10,7 @@ import { parseArgs } from "node:util"
 import { type Architecture, architectures } from "../packages/deploy/src/image/Architecture.ts"
 import * as Buildah from "../packages/deploy/src/image/Buildah.ts"
 import * as ImageLayout from "../packages/deploy/src/image/ImageLayout.ts"
-import { executable } from "./build/BuildOutput.ts"
+import { executablePath } from "./build/BuildOutput.ts"
 import * as Source from "./build/Source.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -22,7 +22,7 @@ const make = async (): Promise<void> => {
   if (values.out === undefined)
     throw new Error("--out is missing; accepted: the directory to write the image to")
   const found = architectures.flatMap((architecture): ReadonlyArray<readonly [Architecture, string]> => {
-    const file = executable(root, architecture)
+    const file = executablePath(root, architecture)
     return existsSync(file) ? [[architecture, file]] : []
   })
   if (found.length === 0) throw new Error("there is no executable: run npm run build -- --arch amd64,arm64")
@@ -30,7 +30,7 @@ const make = async (): Promise<void> => {
   try {
     const { digest } = await ImageLayout.make(Buildah.make(join(work, "buildah")), {
       layout: resolve(values.out),
-      work,
+      workDirectory: work,
       executables: Object.fromEntries(found),
       licences: join(root, "packages/proxy/dist/licences"),
       source: Source.read(root, values),

@@ -11,6 +11,6 @@ if (values.out === undefined) {
   console.error("--out is missing; accepted: the directory to write the tarballs to")
   process.exitCode = 2
 } else {
-  for (const tarball of await Npm.pack(resolve(import.meta.dirname, ".."), resolve(values.out)))
+  for (const tarball of await Npm.packTarballs(resolve(import.meta.dirname, ".."), resolve(values.out)))
     console.log(tarball)
 }

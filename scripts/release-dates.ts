@@ -27,7 +27,7 @@ const releaseOf = (name: string, version: string): Release => {
 }
 
 const { metafile } = await bundle(root, Source.read(root))
-const packages = BundledPackages.of(root, metafile)
+const packages = BundledPackages.bundledPackages(root, metafile)
 const releases = {
   asked: day(new Date().toISOString()),
   packages: Object.fromEntries(

@@ -68,7 +68,7 @@ const settings = () => {
   if (existsSync(directory) && readdirSync(directory).length > 0)
     throw new Refused(`--out: ${out} is not empty`)
   if (key !== undefined && !existsSync(key)) throw new Refused(`--key: no such file: ${key}`)
-  const changed = Tree.changes(root)
+  const changed = Tree.changedFiles(root)
   if (changed.length > 0) {
     throw new Refused(
       `a release is built from a commit, but this checkout has changes:\n${changed.join("\n")}`
@@ -87,13 +87,17 @@ const settings = () => {
 const make = async (work: string): Promise<void> => {
   const { base, groups, key, out, tests, version } = settings()
   // The release contains no uncommitted files.
-  const source = Source.read(root, { version, commit: Tree.commit(root) })
+  const source = Source.read(root, { version, commit: Tree.currentCommit(root) })
   const day = new Date(source.time * 1000).toISOString().slice(0, 10)
-  const changelog = Changelog.release(readFileSync(join(root, "docs/CHANGELOG.md"), "utf8"), version, day)
+  const changelog = Changelog.withReleaseSection(
+    readFileSync(join(root, "docs/CHANGELOG.md"), "utf8"),
+    version,
+    day
+  )
   const tree = join(work, "tree")
 
   step(`${name} ${version} of commit ${source.commit}`)
-  Tree.write(root, tree)
+  Tree.writeCommittedFiles(root, tree)
   run(tree, "node", "scripts/prepare.cjs")
   if (tests) {
     step("checks and tests")
@@ -114,14 +118,14 @@ const make = async (work: string): Promise<void> => {
 
   step("image")
   mkdirSync(out, { recursive: true })
-  const dist = BuildOutput.directory(tree)
+  const dist = BuildOutput.outputDirectory(tree)
   const executables = {
-    amd64: BuildOutput.executable(tree, "amd64"),
-    arm64: BuildOutput.executable(tree, "arm64")
+    amd64: BuildOutput.executablePath(tree, "amd64"),
+    arm64: BuildOutput.executablePath(tree, "arm64")
   }
-  const { debian, digest } = await ImageLayout.make(Buildah.make(join(work, "buildah")), {
+  const { debianPackages: debian, digest } = await ImageLayout.make(Buildah.make(join(work, "buildah")), {
     layout: join(out, "image"),
-    work: join(work, "image"),
+    workDirectory: join(work, "image"),
     executables,
     licences: join(dist, "licences"),
     source,
@@ -141,26 +145,26 @@ const make = async (work: string): Promise<void> => {
   run(tree, "node_modules/.bin/node", "scripts/render-manifests.ts")
   copyFileSync(join(tree, "packages/deploy/manifest.yaml"), join(out, "manifest.yaml"))
   execFileSync(
-    await ReleaseTools.command("helm"),
+    await ReleaseTools.findOrBuildTool("helm"),
     ["package", "packages/deploy/chart", "--destination", out],
     {
       cwd: tree,
       env: { PATH: process.env["PATH"], HOME: work, SOURCE_DATE_EPOCH: String(time) }
     }
   )
-  await Npm.pack(tree, join(out, "npm"))
-  Checksums.write(out)
+  await Npm.packTarballs(tree, join(out, "npm"))
+  Checksums.writeChecksums(out)
 
   if (key !== undefined) {
     step("signatures")
-    const command = await ReleaseTools.command("cosign")
+    const command = await ReleaseTools.findOrBuildTool("cosign")
     const cosign = Cosign.make({ command, key: resolve(key), password: process.env["COSIGN_PASSWORD"] ?? "" })
     mkdirSync(join(out, "signatures"))
     writeFileSync(
       join(out, "signatures/SHA256SUMS.sig"),
-      await cosign.signatureOf(readFileSync(join(out, "SHA256SUMS"), "utf8"))
+      await cosign.sign(readFileSync(join(out, "SHA256SUMS"), "utf8"))
     )
-    await ImageSignature.write(cosign, join(out, "signatures/image"), digest, name)
+    await ImageSignature.writeSignature(cosign, join(out, "signatures/image"), digest, name)
   }
   console.log(
     `\n${out}\nimage: ${digest}${key === undefined ? "\nNOT SIGNED: set --key FILE (cosign's private key) and COSIGN_PASSWORD" : ""}`

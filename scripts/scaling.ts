@@ -4,7 +4,7 @@
  * `scripts/scaling.ts --masters 3,5 --nodes 1000 --master-gbit 10 --node-gbit 1 --upstream-gbit 0.1 --cache-gib 1`.
  */
 import { parseArgs } from "node:util"
-import { random, simulate } from "../packages/deploy/src/Scaling.ts"
+import { randomGenerator, simulate } from "../packages/deploy/src/Scaling.ts"
 
 const { values } = parseArgs({
   options: {
@@ -26,7 +26,7 @@ const mebibyte = 1024 * 1024
 const seed = Number(values.seed)
 
 // Sizes from 1 to 98 MiB, uniform on a logarithmic scale: binaries, images of system components, kernels.
-const draw = random(seed)
+const draw = randomGenerator(seed)
 const packages = Array.from({ length: Number(values.packages) }, () => 98 ** draw() * mebibyte)
 
 const duration = (seconds: number): string =>
@@ -53,17 +53,17 @@ for (const upstream of numbers(values["upstream-gbit"])) {
         const rollout = {
           masters,
           nodes,
-          packages,
-          masterRate: master * gigabit,
-          nodeRate: Number(values["node-gbit"]) * gigabit,
-          upstreamRate: upstream * gigabit,
-          cache: Number(values["cache-gib"]) * 1024 ** 3,
+          packageBytes: packages,
+          masterBytesPerSecond: master * gigabit,
+          nodeBytesPerSecond: Number(values["node-gbit"]) * gigabit,
+          upstreamBytesPerSecond: upstream * gigabit,
+          cacheBytes: Number(values["cache-gib"]) * 1024 ** 3,
           requestSeconds: Number(values["request-millis"]) / 1000,
           startSeconds: 1,
           seed
         }
-        const alone = simulate({ ...rollout, sharing: false })
-        const shared = masters === 1 ? alone : simulate({ ...rollout, sharing: true })
+        const alone = simulate({ ...rollout, mastersShare: false })
+        const shared = masters === 1 ? alone : simulate({ ...rollout, mastersShare: true })
         const cells = [
           `${upstream} Gbit/s`,
           `${master} Gbit/s`,

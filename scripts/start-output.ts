@@ -4,7 +4,7 @@ import { resolve } from "node:path"
 import * as StartOutput from "./StartOutput.ts"
 
 const root = resolve(import.meta.dirname, "..")
-const output = await StartOutput.run(root)
+const output = await StartOutput.runStart(root)
 for (const file of StartOutput.readmes.map((readme) => resolve(root, readme))) {
   writeFileSync(file, StartOutput.updateReadme(readFileSync(file, "utf8"), output))
 }

@@ -14,7 +14,7 @@ import * as FlagSweep from "../packages/bench/src/cases/FlagSweep.ts"
 import * as BuildOutput from "./build/BuildOutput.ts"
 import * as Executable from "./build/Executable.ts"
 import * as NodeBinary from "./build/NodeBinary.ts"
-import { type RuntimeFlags, shipped } from "./build/RuntimeFlags.ts"
+import { type RuntimeFlags, shippedFlags } from "./build/RuntimeFlags.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const { values } = parseArgs({
@@ -29,11 +29,17 @@ const heap = "--max-old-space-size=192"
 const semi = (mebibytes: number): string => `--max-semi-space-size=${mebibytes}`
 
 /** Enough rounds to distinguish the variants, in about ten minutes. */
-const extent: Fixture.Extent = { ...Fixture.full, rounds: 3, wrkSeconds: 2, idleSeconds: 3, huge: undefined }
+const workload: Fixture.Workload = {
+  ...Fixture.fullWorkload,
+  rounds: 3,
+  wrkSeconds: 2,
+  idleSeconds: 3,
+  hugeBytes: undefined
+}
 
 /** The flags of each variant. `v8` replaces the shipped flags of V8; `node` is added to the shipped flags of Node. */
 const variants: Readonly<Record<string, Partial<RuntimeFlags>>> = {
-  shipped: { v8: shipped.v8 },
+  shipped: { v8: shippedFlags.v8 },
   none: { v8: [] },
   "heap 192": { v8: [heap] },
   "semi 1": { v8: [semi(1), heap] },
@@ -49,23 +55,23 @@ const variants: Readonly<Record<string, Partial<RuntimeFlags>>> = {
 
 const program = Effect.scoped(
   Effect.gen(function* () {
-    const { own } = NodeBinary
+    const { ownArchitecture: own } = NodeBinary
     if (own === undefined) return yield* Effect.fail(new Error("executables are built for Linux only"))
-    const fixture = yield* Fixture.make(values.quick ? Fixture.quick : extent, {
+    const fixture = yield* Fixture.make(values.quick ? Fixture.quickWorkload : workload, {
       rbacProxy: false,
       image: false
     })
-    const script = readFileSync(join(BuildOutput.directory(root), "main.js"), "latin1")
+    const script = readFileSync(join(BuildOutput.outputDirectory(root), "main.js"), "latin1")
     const only = new RegExp(values.only)
     const chosen = Object.entries(variants).filter(([name]) => only.test(name))
     const executables = chosen.map(([name, { node = [], v8 = [] }]) => {
       const output = join(fixture.workDirectory, `program-${name.replaceAll(/\W+/g, "-")}`)
       Executable.make({
         script,
-        node: NodeBinary.download(own).executable,
+        node: NodeBinary.pinnedNode(own).executable,
         output,
         codeCache: true,
-        flags: { v8, node: [...shipped.node, ...node] }
+        flags: { v8, node: [...shippedFlags.node, ...node] }
       })
       return [name, output] as const
     })

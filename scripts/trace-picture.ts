@@ -64,7 +64,7 @@ const miss = (layer: Layer.Layer<never, never, FileSystem.FileSystem>) =>
 
 const [rowHeight, margin, labelWidth, width] = [24, 14, 190, 640]
 
-const kindOf = ({ error, name }: SpanView): Svg.Kind =>
+const kindOf = ({ error, name }: SpanView): Svg.BoxKind =>
   error === undefined ? (/^(?:GET|HEAD|POST)$/.test(name) ? "ours" : "port") : "bad"
 
 /** Returns the text of a bar: duration, status and path. */

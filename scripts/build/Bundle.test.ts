@@ -68,7 +68,7 @@ describe("main.js", () => {
   })
 
   it("contains these third-party packages only", () => {
-    expect(BundledPackages.of(root, built.metafile).map(({ name }) => name)).toEqual([
+    expect(BundledPackages.bundledPackages(root, built.metafile).map(({ name }) => name)).toEqual([
       "@effect/opentelemetry",
       "@effect/platform-node",
       "@effect/platform-node-shared",
@@ -114,7 +114,7 @@ describe("main.js", () => {
   })
 
   it("has OpenTelemetry's SDK in its last part, and nothing of it before", () => {
-    const { program, telemetry } = Script.split(built.script)
+    const { program, telemetry } = Script.splitParts(built.script)
     const partsFrom = (text: string, name: RegExp) =>
       text.split("\n").filter((line) => line.startsWith("// ") && name.test(line))
     expect(partsFrom(program, /opentelemetry|telemetry\/sdk/)).toEqual([])

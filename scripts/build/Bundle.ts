@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Script from "./Script.ts"
-import type { Source } from "./Source.ts"
+import type { SourceVersion } from "./Source.ts"
 
 /** The program as one script, with esbuild's metadata. */
 export interface Bundle {
@@ -13,7 +13,7 @@ export interface Bundle {
 }
 
 /** The oldest major version of Node that runs the bundle. */
-export const oldestNode = 26
+export const minNodeVersion = 26
 
 /**
  * The first lines of the script, which check the version of Node. Node parses the whole script before it runs these
@@ -21,8 +21,8 @@ export const oldestNode = 26
  * restart does not fix.
  */
 const guard = `"use strict";
-if (Number(process.versions.node.split(".")[0]) < ${oldestNode}) {
-  console.error("registry-packages-proxy: this is Node " + process.versions.node + "; Node ${oldestNode} or newer is needed");
+if (Number(process.versions.node.split(".")[0]) < ${minNodeVersion}) {
+  console.error("registry-packages-proxy: this is Node " + process.versions.node + "; Node ${minNodeVersion} or newer is needed");
   process.exitCode = 2;
   return;
 }
@@ -93,7 +93,7 @@ const ascii = (script: string): string =>
   script.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 /** Bundles the program of the checkout at `root` into one readable script with a source map. */
-export const bundle = async (root: string, source: Source): Promise<Bundle> => {
+export const bundle = async (root: string, source: SourceVersion): Promise<Bundle> => {
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [
@@ -122,14 +122,14 @@ export const bundle = async (root: string, source: Source): Promise<Bundle> => {
     metafile: true,
     write: false
   })
-  const module = (name: string): Script.Module => {
+  const module = (name: string): Script.BuiltModule => {
     const [text, sourceMap] = [name, `${name}.map`].map((file) =>
       outputFiles.find(({ path }) => path.endsWith(`/${file}`))
     )
     if (text === undefined || sourceMap === undefined) throw new Error(`esbuild wrote no ${name}`)
     return { text: ascii(text.text), sourceMap: sourceMap.text }
   }
-  const script = Script.join(guard, module("program.js"), module("telemetry.js"))
+  const script = Script.joinParts(guard, module("program.js"), module("telemetry.js"))
   return {
     script: `${script.text}//# sourceMappingURL=main.js.map\n`,
     sourceMap: script.sourceMap,

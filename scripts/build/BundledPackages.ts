@@ -17,7 +17,7 @@ export interface BundledPackage {
 const inPackage = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+\//
 
 /** Returns the third-party packages with code in the bundle, sorted by name. Throws if a package has no licence. */
-export const of = (root: string, metafile: Metafile): ReadonlyArray<BundledPackage> => {
+export const bundledPackages = (root: string, metafile: Metafile): ReadonlyArray<BundledPackage> => {
   const bytes = new Map<string, number>()
   for (const output of Object.values(metafile.outputs)) {
     for (const [file, { bytesInOutput }] of Object.entries(output.inputs)) {

@@ -54,7 +54,7 @@ const size = (bytes: number): string => {
  * Returns the rows of the table in docs/dependencies.md; the first row is the head. Throws if a package has no entry in
  * `reasons` or in `releases`, or if `reasons` names a package that is not in the bundle.
  */
-export const rows = (
+export const dependencyRows = (
   packages: ReadonlyArray<BundledPackage>,
   releases: Releases
 ): ReadonlyArray<ReadonlyArray<string>> => {

@@ -53,7 +53,7 @@ const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
 export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
   const v8Flags = [...flags.v8, reproducible]
   const directory = mkdtempSync(join(tmpdir(), "registry-packages-proxy-build-"))
-  const { program, telemetry } = Script.split(script)
+  const { program, telemetry } = Script.splitParts(script)
   const write = (name: string, text: string): void => writeFileSync(join(directory, name), text, "latin1")
   const compile = (from: string, to: string): void =>
     run(node, [...v8Flags, "--eval", compiler, from, to], directory)

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import type { BundledPackage } from "./BundledPackages.ts"
 
 /** SPDX names of the licences that shipped third-party code may have. */
-export const allowed: ReadonlySet<string> = new Set([
+export const allowedLicences: ReadonlySet<string> = new Set([
   "0BSD",
   "Apache-2.0",
   "BSD-2-Clause",
@@ -28,10 +28,12 @@ export const write = (
   packages: ReadonlyArray<BundledPackage>,
   nodeLicence: string
 ): void => {
-  const wrong = packages.filter(({ licence }) => !allowed.has(licence))
+  const wrong = packages.filter(({ licence }) => !allowedLicences.has(licence))
   if (wrong.length > 0) {
     const names = wrong.map(({ licence, name }) => `${name} (${licence})`)
-    throw new Error(`licences that are not allowed: ${names.join(", ")}; allowed: ${[...allowed].join(", ")}`)
+    throw new Error(
+      `licences that are not allowed: ${names.join(", ")}; allowed: ${[...allowedLicences].join(", ")}`
+    )
   }
   mkdirSync(directory, { recursive: true })
   copyFileSync(join(root, "LICENSE"), join(directory, "LICENSE"))

@@ -33,7 +33,7 @@ const pins: Readonly<Record<Architecture, Pin>> = {
 }
 
 /** The architecture of this machine; undefined if the program has no executable for it. */
-export const own: Architecture | undefined =
+export const ownArchitecture: Architecture | undefined =
   process.platform !== "linux"
     ? undefined
     : process.arch === "x64"
@@ -99,7 +99,7 @@ const unpack = ({ integrity, package: name }: Pin, target: string): void => {
  * Returns the pinned Node for an architecture. Downloads it with npm if it is not in the build's cache. Throws if its
  * SHA-256 is wrong.
  */
-export const download = (architecture: Architecture): NodeBinary => {
+export const pinnedNode = (architecture: Architecture): NodeBinary => {
   const pin = pins[architecture]
   const directory = join(cacheDirectory(), `${pin.package}-${pin.sha256.slice(0, 16)}`)
   if (!existsSync(directory)) unpack(pin, directory)

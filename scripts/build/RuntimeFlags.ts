@@ -9,7 +9,7 @@ export interface RuntimeFlags {
 }
 
 /** The flags of the shipped executable. docs/decisions.md has the measurements behind them. */
-export const shipped: RuntimeFlags = {
+export const shippedFlags: RuntimeFlags = {
   v8: [
     "--max-semi-space-size=4",
     "--max-old-space-size=192",

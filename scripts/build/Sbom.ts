@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { PackageURL } from "packageurl-js"
 import type { BundledPackage } from "./BundledPackages.ts"
 import { nodeVersion } from "./NodeBinary.ts"
-import type { Source } from "./Source.ts"
+import type { SourceVersion } from "./Source.ts"
 
 /** A system package in an image. */
 export interface SystemPackage {
@@ -15,7 +15,7 @@ export interface SystemPackage {
 }
 
 export interface SbomOptions {
-  readonly source: Source
+  readonly source: SourceVersion
   readonly packages: ReadonlyArray<BundledPackage>
   /** The system packages of the image that contains the executable. */
   readonly system?: ReadonlyArray<SystemPackage>

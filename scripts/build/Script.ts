@@ -1,5 +1,5 @@
 /** A module that esbuild wrote, with its source map. */
-export interface Module {
+export interface BuiltModule {
   readonly text: string
   readonly sourceMap: string
 }
@@ -54,12 +54,12 @@ const plain = (text: string, exported: (object: string) => string): string =>
  * Joins the program and its telemetry part into one script. The telemetry part imports from the program, so it becomes
  * a function of the program's exports. This function is the last statement of the script.
  */
-export const join = (guard: string, program: Module, telemetry: Module): Module => {
+export const joinParts = (guard: string, program: BuiltModule, telemetry: BuiltModule): BuiltModule => {
   const first = `${guard}${plain(program.text, (object) => `function programExports() { return ${object}; }`)}`
   const line = countLines(first) + countLines(cut)
   const known = first.replaceAll("telemetryPartLine", String(line)).replaceAll("programRequire", "require")
   const part = `${opened}${plain(telemetry.text, (object) => `return ${object};`)}${closed}`
-  const section = (line: number, { sourceMap }: Module) => ({
+  const section = (line: number, { sourceMap }: BuiltModule) => ({
     offset: { line, column: 0 },
     map: JSON.parse(sourceMap) as object
   })
@@ -77,7 +77,7 @@ export const join = (guard: string, program: Module, telemetry: Module): Module 
  * Splits a script that `join` made into the program and the telemetry part. The telemetry part becomes an expression:
  * the function that `join` made of it. Throws if the script has no telemetry part.
  */
-export const split = (script: string): { readonly program: string; readonly telemetry: string } => {
+export const splitParts = (script: string): { readonly program: string; readonly telemetry: string } => {
   const [program = "", part] = script.split(cut)
   if (part === undefined) throw new Error("the script has no telemetry part")
   return { program, telemetry: `(${part.trimEnd().replace(/\n\/\/# sourceMappingURL=.*$/, "")})` }

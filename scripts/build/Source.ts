@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 /** The version and the commit that a build is made from. */
-export interface Source {
+export interface SourceVersion {
   readonly version: string
   /** Hash of the commit, with `+changes` if the checkout differs from the commit. `unknown` without git. */
   readonly commit: string
@@ -19,8 +19,8 @@ const git = (root: string, ...args: ReadonlyArray<string>): string | undefined =
 /** Reads version, commit and time of the checkout at `root`. The values in `given` take precedence. */
 export const read = (
   root: string,
-  given: { readonly [Name in keyof Source]?: string | undefined } = {}
-): Source => {
+  given: { readonly [Name in keyof SourceVersion]?: string | undefined } = {}
+): SourceVersion => {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string }
   const [hash, time] = git(root, "show", "--no-patch", "--format=%H %ct", "HEAD")?.split(" ") ?? []
   const changes = hash === undefined ? "" : git(root, "status", "--porcelain")

@@ -1,11 +1,11 @@
 import { Duration } from "effect"
 import * as Limits from "../../packages/access-control/src/internal/Limits.ts"
-import type { Picture } from "./Boxes.ts"
+import type { BoxPicture } from "./Boxes.ts"
 
 const time = (limit: Duration.Duration): string => Duration.format(limit)
 
 /** The picture of the decisions on the secure port, in their order. */
-export const accessControl: Picture = {
+export const accessControl: BoxPicture = {
   title: "Access control on the secure port",
   description:
     "A request on the secure port: the path is looked up; healthz and readyz need nothing; for the others Authenticator says who asks, by client certificate or TokenReview, then Authorizer says whether they may, by SubjectAccessReview. Decisions are cached; reviews wait in a bounded queue. Only then method, parameters and the cache are looked at.",

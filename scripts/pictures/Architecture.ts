@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import type { Arrow, Box, Picture } from "./Boxes.ts"
+import type { Arrow, Box, BoxPicture } from "./Boxes.ts"
 
 const scope = "@registry-packages-proxy/"
 
@@ -99,7 +99,7 @@ const reduced = (imports: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyA
 }
 
 /** Draws the packages and their imports. Throws if a package has no layer, or imports from a higher layer. */
-export const architecture = (root: string): Picture => {
+export const architecture = (root: string): BoxPicture => {
   const imports = importsOf(root)
   const layerOf = new Map(
     layers.flatMap(({ packages }, row) => Object.keys(packages).map((name) => [name, row] as const))

@@ -4,7 +4,7 @@ import * as Svg from "./Svg.ts"
 export interface Box {
   readonly title: string
   readonly lines?: ReadonlyArray<string>
-  readonly kind?: Svg.Kind
+  readonly kind?: Svg.BoxKind
   /** Column and row of the box's centre, from 0. A column may be a fraction. */
   readonly at: readonly [column: number, row: number]
 }
@@ -28,7 +28,7 @@ export interface Frame {
   readonly isStacked?: boolean
 }
 
-export interface Picture {
+export interface BoxPicture {
   readonly title: string
   readonly description: string
   readonly columnWidth: number
@@ -57,7 +57,7 @@ const sizeOf = ({ lines = [], title }: Box): { readonly width: number; readonly 
   height: 32 + lines.length * 16
 })
 
-const place = (picture: Picture): ReadonlyMap<string, Placed> => {
+const place = (picture: BoxPicture): ReadonlyMap<string, Placed> => {
   const boxes = Object.entries(picture.boxes)
   const rows = Math.max(...boxes.map(([, { at }]) => at[1])) + 1
   const heights = Array.from({ length: rows }, (_, row) =>
@@ -193,7 +193,7 @@ const drawFrame = (
 }
 
 /** Draws boxes on a grid, with arrows between them and frames behind them. */
-export const draw = (picture: Picture): string => {
+export const draw = (picture: BoxPicture): string => {
   const placed = place(picture)
   const width = margin * 2 + picture.columns * picture.columnWidth
   const lowest = Math.max(...[...placed.values()].map(({ height, y }) => y + height))

@@ -1,7 +1,7 @@
-import type { Picture } from "./Boxes.ts"
+import type { BoxPicture } from "./Boxes.ts"
 
 /** The picture of the program in a cluster. */
-export const cluster: Picture = {
+export const cluster: BoxPicture = {
   title: "In a cluster",
   description:
     "One pod on each master node, on the host's network. Nodes that bootstrap ask any master on port 4219 with a bearer token. The pod watches ModuleSource objects and one Secret for registry credentials, sends TokenReview and SubjectAccessReview to the API server, and pulls from registries. Prometheus collects metrics; a collector gets traces where one is set.",

@@ -1,7 +1,7 @@
-import { answer, call, own, type Picture, remark } from "./Sequence.ts"
+import { reply, call, selfCall, type SequencePicture, remark } from "./Sequence.ts"
 
 /** The picture of a hit. The program needs no credentials and no registry. */
-export const hit: Picture = {
+export const hit: SequencePicture = {
   title: "A hit",
   description:
     "A cached package needs neither credentials nor the registry. Packages of at most 256 KiB come from memory. A larger one is opened, compared with what was verified, read and sent, and compared again before its last bytes. Nothing is hashed, but for the first use after a restart.",
@@ -17,15 +17,15 @@ export const hit: Picture = {
     call("http", "cache", "open(key, source)"),
     call("cache", "store", "find(key)"),
     call("cache", "store", "open(blob)"),
-    answer("store", "cache", "a version: inode, size, times"),
-    own("cache", "verified before? if not, hash it while serving"),
+    reply("store", "cache", "a version: inode, size, times"),
+    selfCall("cache", "verified before? if not, hash it while serving"),
     call("cache", "store", "touch(key): last use"),
-    answer("cache", "http", "a reader"),
+    reply("cache", "http", "a reader"),
     call("http", "cache", "read, up to 1 MiB"),
     call("cache", "store", "read at a position"),
-    answer("http", "client", "200, Cache-Status: …; hit"),
+    reply("http", "client", "200, Cache-Status: …; hit"),
     remark("http", "store", "reads ahead while a write is in progress"),
     call("cache", "store", "unchanged? before the last bytes"),
-    answer("http", "client", "the last bytes")
+    reply("http", "client", "the last bytes")
   ]
 }

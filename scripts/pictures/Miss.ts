@@ -1,7 +1,7 @@
-import { answer, call, own, type Picture, remark } from "./Sequence.ts"
+import { reply, call, selfCall, type SequencePicture, remark } from "./Sequence.ts"
 
 /** The picture of a miss. The program pulls the package once for all clients. */
-export const miss: Picture = {
+export const miss: SequencePicture = {
   title: "A miss",
   description:
     "A client asks for a package that is not cached. DigestCache begins one fill: CredentialStore gives the registry and its credentials, RegistryClient resolves the manifest and streams the last layer. The bytes are hashed, written to BlobStore and sent to every client while they come; the last bytes are sent once size and digest are right.",
@@ -20,23 +20,23 @@ export const miss: Picture = {
     call("cache", "store", "find: none"),
     remark("cache", "upstream", "one fill per digest; it goes on when the client leaves"),
     call("cache", "credentials", "get(repository, path)"),
-    answer("credentials", "cache", "registry, credential"),
+    reply("credentials", "cache", "registry, credential"),
     call("cache", "registry", "resolve(digest, platform)"),
     call("registry", "upstream", "manifest, token"),
-    answer("registry", "cache", "the last layer's digest and size"),
+    reply("registry", "cache", "the last layer's digest and size"),
     call("cache", "store", "reserve(size)"),
     call("cache", "registry", "blob(descriptor, offset)"),
     call("registry", "upstream", "GET blob"),
-    answer("upstream", "registry", "bytes"),
-    answer("registry", "cache", "bytes as they come"),
-    own("cache", "hash"),
+    reply("upstream", "registry", "bytes"),
+    reply("registry", "cache", "bytes as they come"),
+    selfCall("cache", "hash"),
     call("cache", "store", "write"),
-    answer("cache", "http", "read"),
-    answer("http", "client", "200, all but\nthe last bytes"),
+    reply("cache", "http", "read"),
+    reply("http", "client", "200, all but\nthe last bytes"),
     remark("client", "cache", "more clients of this digest follow the same fill"),
-    own("cache", "size and digest\nare right"),
+    selfCall("cache", "size and digest\nare right"),
     call("cache", "store", "seal, commit"),
-    answer("http", "client", "the last bytes"),
+    reply("http", "client", "the last bytes"),
     remark("client", "cache", "wrong bytes: the connection is broken instead")
   ]
 }

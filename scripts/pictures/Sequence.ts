@@ -4,7 +4,7 @@ import * as Svg from "./Svg.ts"
 export interface Participant {
   readonly title: string
   readonly subtitle?: string
-  readonly kind?: Svg.Kind
+  readonly kind?: Svg.BoxKind
 }
 
 /**
@@ -16,7 +16,7 @@ export type Step =
   | { readonly _tag: "Own"; readonly by: string; readonly text: string }
   | { readonly _tag: "Remark"; readonly over: readonly [string, string]; readonly text: string }
 
-export interface Picture {
+export interface SequencePicture {
   readonly title: string
   readonly description: string
   readonly participants: Readonly<Record<string, Participant>>
@@ -24,8 +24,8 @@ export interface Picture {
 }
 
 export const call = (from: string, to: string, text: string): Step => ({ _tag: "Call", from, to, text })
-export const answer = (from: string, to: string, text: string): Step => ({ _tag: "Answer", from, to, text })
-export const own = (by: string, text: string): Step => ({ _tag: "Own", by, text })
+export const reply = (from: string, to: string, text: string): Step => ({ _tag: "Answer", from, to, text })
+export const selfCall = (by: string, text: string): Step => ({ _tag: "Own", by, text })
 export const remark = (from: string, to: string, text: string): Step => ({
   _tag: "Remark",
   over: [from, to],
@@ -38,7 +38,7 @@ const widthOf = (text: string): number =>
   Math.max(...text.split("\n").map((line) => Svg.textWidth(line, size)))
 
 /** Returns the x coordinate of each participant's column. The texts determine the distances between columns. */
-const centresOf = ({ participants, steps }: Picture): ReadonlyMap<string, number> => {
+const centresOf = ({ participants, steps }: SequencePicture): ReadonlyMap<string, number> => {
   const keys = Object.keys(participants)
   const heads = keys.map((key) => headWidth(participants[key] ?? { title: "" }))
   const at = [margin + (heads[0] ?? 0) / 2]
@@ -107,7 +107,7 @@ const drawStep = (step: Step, top: number, centres: ReadonlyMap<string, number>)
 }
 
 /** Draws the participants as columns with lifelines, and the steps from top to bottom. */
-export const draw = (picture: Picture): string => {
+export const draw = (picture: SequencePicture): string => {
   const centres = centresOf(picture)
   const entries = Object.entries(picture.participants)
   const [last] = entries.slice(-1)

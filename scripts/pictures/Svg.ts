@@ -37,7 +37,7 @@ const palettes = {
 type Palette = Readonly<Record<keyof (typeof palettes)["light"], string>>
 
 /** The kind of a box: a part of the program, a port, an external component, or a refusal. */
-export type Kind = "ours" | "port" | "other" | "bad"
+export type BoxKind = "ours" | "port" | "other" | "bad"
 
 const rules = (colours: Palette): string =>
   [
@@ -89,7 +89,7 @@ export const box = (
   y: number,
   width: number,
   height: number,
-  kind: Kind | "group",
+  kind: BoxKind | "group",
   dashed = false
 ): string =>
   `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" rx="6" class="${kind}"${dashed ? ' stroke-dasharray="5 4"' : ""}/>`

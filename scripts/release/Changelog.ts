@@ -21,7 +21,7 @@ const sections = (text: string): ReadonlyArray<Section> => {
  * Returns the changelog with a section for `version`. If there is none, the section of unreleased changes becomes this
  * section, with the date `day`. Throws if the section would be empty, since a release without changes is a mistake.
  */
-export const release = (text: string, version: string, day: string): string => {
+export const withReleaseSection = (text: string, version: string, day: string): string => {
   const all = sections(text)
   const own = all.find(({ name }) => name === version)
   if (own !== undefined) {

@@ -3,7 +3,7 @@ import { globSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 /** Writes the checksums of all files below `directory` into SHA256SUMS, in the format of `sha256sum --check`. */
-export const write = (directory: string): void => {
+export const writeChecksums = (directory: string): void => {
   const files = globSync("**/*", { cwd: directory })
     .filter((file) => statSync(join(directory, file)).isFile() && file !== "SHA256SUMS")
     .toSorted()

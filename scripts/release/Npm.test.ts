@@ -8,7 +8,7 @@ import { gunzipSync } from "node:zlib"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { pack } from "./Npm.ts"
+import { packTarballs } from "./Npm.ts"
 import type { Manifest } from "./PublishedManifest.ts"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -36,7 +36,7 @@ let again: ReadonlyArray<Tarball>
 
 beforeAll(async () => {
   const packed = async (folder: string) =>
-    Promise.all((await pack(root, join(directory, folder))).map((path) => open(path)))
+    Promise.all((await packTarballs(root, join(directory, folder))).map((path) => open(path)))
   tarballs = await packed("first")
   again = await packed("second")
 })

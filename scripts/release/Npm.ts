@@ -91,7 +91,7 @@ const filesOf = (directory: string, { files = [] }: Manifest): ReadonlyArray<str
  * Packs the packages that have a `publishConfig`, from the checkout at `root` into `out`. The tarballs have the format
  * of `npm publish`. Returns the paths of the tarballs. Equal sources give equal bytes.
  */
-export const pack = async (root: string, out: string): Promise<ReadonlyArray<string>> => {
+export const packTarballs = async (root: string, out: string): Promise<ReadonlyArray<string>> => {
   const all = packagesOf(root)
   const workspace = workspaceOf(root, all)
   const published = all.filter(({ manifest }) => manifest.publishConfig !== undefined)

@@ -4,7 +4,7 @@ import * as ServerBuild from "../../packages/e2e/src/run/ServerBuild.ts"
 import { findInPath } from "../../packages/e2e/src/run/Which.ts"
 
 /** Returns the command of a program: from PATH, or built from a Go module of the end-to-end tests. */
-export const command = (name: string): Promise<string> =>
+export const findOrBuildTool = (name: string): Promise<string> =>
   Effect.runPromise(
     Effect.gen(function* () {
       const found = yield* findInPath(name)

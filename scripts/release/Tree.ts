@@ -6,17 +6,17 @@ const git = (root: string, ...args: ReadonlyArray<string>): Buffer =>
   execFileSync("git", ["-C", root, ...args], { maxBuffer: 1024 * 1024 * 1024 })
 
 /** Returns the hash of the current commit in the checkout at `root`. */
-export const commit = (root: string): string => git(root, "rev-parse", "HEAD").toString().trim()
+export const currentCommit = (root: string): string => git(root, "rev-parse", "HEAD").toString().trim()
 
 /** Returns the changed tracked files of the checkout at `root`, as lines of `git status --porcelain`. */
-export const changes = (root: string): ReadonlyArray<string> =>
+export const changedFiles = (root: string): ReadonlyArray<string> =>
   git(root, "status", "--porcelain", "--untracked-files=no")
     .toString()
     .split("\n")
     .filter((line) => line !== "")
 
 /** Writes the files of the current commit into `directory`. */
-export const write = (root: string, directory: string): void => {
+export const writeCommittedFiles = (root: string, directory: string): void => {
   mkdirSync(directory, { recursive: true })
   execFileSync("tar", ["-x", "-C", directory], { input: git(root, "archive", "--format=tar", "HEAD") })
 }

@@ -5,11 +5,11 @@ import { join } from "node:path"
 import { verdicts } from "./Targets.ts"
 import * as Fixture from "./servers/Fixture.ts"
 import { type Case, checks, comparisons } from "./Cases.ts"
-import { chart } from "./report/Chart.ts"
+import { renderChart } from "./report/Chart.ts"
 import type { Report } from "./report/Report.ts"
-import { comparisonTable, figure, verdictTable } from "./report/Table.ts"
+import { comparisonTable, formatFigure, verdictTable } from "./report/Table.ts"
 
-const load = (): string => loadavg().map(figure).join(" ")
+const load = (): string => loadavg().map(formatFigure).join(" ")
 
 const machine = (): Record<string, string> => ({
   cpu: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
@@ -25,11 +25,11 @@ const machine = (): Record<string, string> => ({
  * directory `out`.
  */
 export const run = (options: {
-  readonly extent: Fixture.Extent
+  readonly workload: Fixture.Workload
   readonly only: RegExp
   readonly out: string
   /** Path of another build's executable. The cases `traced-*` compare it with the program. */
-  readonly against: string | undefined
+  readonly otherExecutable: string | undefined
 }): Effect.Effect<Report, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -40,10 +40,10 @@ export const run = (options: {
           .join("\n")
       )
       const comparesSecure = ["secure-large", "secure-small"].some((name) => options.only.test(name))
-      const fixture = yield* Fixture.make(options.extent, {
+      const fixture = yield* Fixture.make(options.workload, {
         rbacProxy: comparesSecure,
         image: options.only.test("start"),
-        against: options.against
+        otherExecutable: options.otherExecutable
       })
       yield* Console.log([`working in ${fixture.workDirectory}`, ...fixture.missing, ""].join("\n"))
       const chosen = <A>(cases: Readonly<Record<string, Case<A>>>): ReadonlyArray<Effect.Effect<A, Error>> =>
@@ -63,7 +63,7 @@ export const run = (options: {
       }
       mkdirSync(options.out, { recursive: true })
       writeFileSync(join(options.out, "bench.json"), `${JSON.stringify(report, undefined, 2)}\n`)
-      writeFileSync(join(options.out, "bench.svg"), chart(compared))
+      writeFileSync(join(options.out, "bench.svg"), renderChart(compared))
       yield* Console.log(verdictTable(report))
       yield* Console.log(`\nload average at end: ${load()}\nbench.json and bench.svg are in ${options.out}`)
       return report

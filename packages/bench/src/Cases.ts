@@ -14,51 +14,51 @@ import type { Fixture } from "./servers/Fixture.ts"
 /** A case of the benchmark. `A` is the type of its result. */
 export interface Case<A> {
   /** One line for `--help`. */
-  readonly about: string
+  readonly description: string
   /** The case is skipped if this returns false. Default: the case always runs. */
   readonly isPossible?: (fixture: Fixture) => boolean
   readonly run: (fixture: Fixture) => Effect.Effect<A, Error>
 }
 
-const hasWrk = ({ has }: Fixture): boolean => has("wrk")
+const hasWrk = ({ hasPeer }: Fixture): boolean => hasPeer("wrk")
 
 /** The cases that compare servers, in order of execution. */
 export const comparisons: Readonly<Record<string, Case<Comparison>>> = {
-  "hit-large": { about: "a large package from the cache", run: Hits.large },
-  "secure-large": { about: "the same over HTTPS with access control", run: SecureHits.large },
+  "hit-large": { description: "a large package from the cache", run: Hits.large },
+  "secure-large": { description: "the same over HTTPS with access control", run: SecureHits.large },
   "miss-large": {
-    about: "a large package that is not cached",
-    run: (fixture) => Misses.single(fixture, fixture.blobs.large)
+    description: "a large package that is not cached",
+    run: (fixture) => Misses.single(fixture, fixture.packages.large)
   },
   "miss-huge": {
-    about: "the same with 1 GiB (not with --quick)",
-    isPossible: ({ blobs }) => blobs.huge !== undefined,
-    run: (fixture) => Misses.single(fixture, fixture.blobs.huge ?? fixture.blobs.large)
+    description: "the same with 1 GiB (not with --quick)",
+    isPossible: ({ packages }) => packages.huge !== undefined,
+    run: (fixture) => Misses.single(fixture, fixture.packages.huge ?? fixture.packages.large)
   },
-  "miss-limited": { about: "a miss with a registry at 1 Gbit/s", run: Misses.limited },
+  "miss-limited": { description: "a miss with a registry at 1 Gbit/s", run: Misses.limited },
   "miss-concurrent": {
-    about: "8 concurrent misses of one package",
+    description: "8 concurrent misses of one package",
     run: (fixture) => Misses.concurrent(fixture, 8)
   },
-  "traced-large": { about: "hit-large with every request traced", run: Tracing.large },
-  "traced-miss": { about: "miss-large with every request traced", run: Tracing.miss },
+  "traced-large": { description: "hit-large with every request traced", run: Tracing.large },
+  "traced-miss": { description: "miss-large with every request traced", run: Tracing.miss },
   "traced-small": {
-    about: "hit-small-32 with every request traced (needs wrk)",
+    description: "hit-small-32 with every request traced (needs wrk)",
     isPossible: hasWrk,
     run: Tracing.small
   },
   "hit-small-1": {
-    about: "small packages from the cache, 1 connection (needs wrk)",
+    description: "small packages from the cache, 1 connection (needs wrk)",
     isPossible: hasWrk,
     run: (fixture) => Hits.small(fixture, 1)
   },
   "hit-small-32": {
-    about: "small packages from the cache, 32 connections (needs wrk)",
+    description: "small packages from the cache, 32 connections (needs wrk)",
     isPossible: hasWrk,
     run: (fixture) => Hits.small(fixture, 32)
   },
   "secure-small": {
-    about: "the same over HTTPS with access control (needs wrk)",
+    description: "the same over HTTPS with access control (needs wrk)",
     isPossible: hasWrk,
     run: (fixture) => SecureHits.small(fixture, 32)
   }
@@ -67,16 +67,19 @@ export const comparisons: Readonly<Record<string, Case<Comparison>>> = {
 /** The cases that check measurements of the program against limits, in order of execution. */
 export const checks: Readonly<Record<string, Case<ReadonlyArray<Verdict>>>> = {
   decision: {
-    about: "an access decision on a cached token",
-    run: ({ extent }) => AccessDecision.cached(extent.rounds)
+    description: "an access decision on a cached token",
+    run: ({ workload }) => AccessDecision.cached(workload.rounds)
   },
   "crowd-misses": {
-    about: "100 concurrent misses: upstream requests, memory",
+    description: "100 concurrent misses: upstream requests, memory",
     run: ConcurrentClients.misses
   },
-  "crowd-hits": { about: "1000 concurrent hits: failures, memory", run: ConcurrentClients.hits },
-  "slow-readers": { about: "slow clients beside fast ones on one miss", run: SlowReaders.slowReaders },
-  start: { about: "start time and idle memory of script, executable and image", run: StartAndIdle.start },
-  "traced-idle": { about: "idle memory with telemetry off and on", run: Tracing.idle },
-  served: { about: "memory after serving a lot", run: MemoryAfterServing.afterServing }
+  "crowd-hits": { description: "1000 concurrent hits: failures, memory", run: ConcurrentClients.hits },
+  "slow-readers": { description: "slow clients beside fast ones on one miss", run: SlowReaders.slowReaders },
+  start: {
+    description: "start time and idle memory of script, executable and image",
+    run: StartAndIdle.start
+  },
+  "traced-idle": { description: "idle memory with telemetry off and on", run: Tracing.idle },
+  served: { description: "memory after serving a lot", run: MemoryAfterServing.afterServing }
 }

@@ -46,5 +46,5 @@ Options:
   --help           prints this text
 
 Cases:
-${cases.map(([name, { about }]) => `  ${name.padEnd(width)}   ${about}`).join("\n")}`
+${cases.map(([name, { description }]) => `  ${name.padEnd(width)}   ${description}`).join("\n")}`
 }

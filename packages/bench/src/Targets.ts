@@ -1,7 +1,7 @@
 import { type Comparison, timesBetter, type Verdict } from "./report/Report.ts"
 import * as Tracing from "./cases/Tracing.ts"
 import * as RbacProxy from "./servers/RbacProxy.ts"
-import { figure } from "./report/Table.ts"
+import { formatFigure } from "./report/Table.ts"
 
 const program = "registry-packages-proxy"
 const rbacProxyNames = Object.values(RbacProxy.names)
@@ -102,7 +102,9 @@ const judge = (comparisons: ReadonlyArray<Comparison>, target: Target): Readonly
       return [
         {
           what: target.what,
-          target: asTime ? `<= ${figure(1 / target.atLeast)}x its time` : `>= ${figure(target.atLeast)}x`,
+          target: asTime
+            ? `<= ${formatFigure(1 / target.atLeast)}x its time`
+            : `>= ${formatFigure(target.atLeast)}x`,
           measured: `${(asTime ? 1 / ratio : ratio).toFixed(3)}x`,
           met: ratio >= target.atLeast
         }
@@ -118,7 +120,7 @@ const firstByte = (comparison: Comparison): ReadonlyArray<Verdict> => {
     {
       what: "the same: first byte after direct's",
       target: "<= 50 ms",
-      measured: `${figure(later)} ms`,
+      measured: `${formatFigure(later)} ms`,
       met: later <= 50
     }
   ]
@@ -140,7 +142,7 @@ const cpu = (comparison: Comparison): ReadonlyArray<Verdict> => {
     return [
       {
         what: `the same: CPU against ${against}`,
-        target: `<= ${figure(atMost)}x`,
+        target: `<= ${formatFigure(atMost)}x`,
         measured: `${ratio.toFixed(3)}x`,
         met: ratio <= atMost
       }

@@ -24,16 +24,16 @@ const build = Effect.try({
 const installPeers = (mayInstall: boolean) =>
   Effect.gen(function* () {
     const installer = yield* Install.makeInstaller({ mayInstall, say: Console.log })
-    if (installer.mayInstall) yield* Install.ensureInstalled(Fixture.requiredPrograms, installer)
+    if (installer.mayInstall) yield* Install.ensureInstalled(Fixture.installablePrograms, installer)
   }).pipe(Effect.provide(NodeServices.layer))
 
 const measure = Effect.fnUntraced(function* (options: Options.Options) {
   yield* installPeers(options.install)
   if (!options["skip-build"]) yield* build
   return yield* Bench.run({
-    extent: options.quick ? Fixture.quick : Fixture.full,
+    workload: options.quick ? Fixture.quickWorkload : Fixture.fullWorkload,
     only: options.only,
-    against: options.against,
+    otherExecutable: options.against,
     out: options.out ?? mkdtempSync(join(tmpdir(), "registry-packages-proxy-bench-"))
   })
 })

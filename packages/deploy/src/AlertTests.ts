@@ -1,5 +1,5 @@
 import { dump } from "js-yaml"
-import { type Alert, alerts } from "./Alerts.ts"
+import { type Alert, readAlerts } from "./Alerts.ts"
 
 /** The values of series, by the series' name and labels. The values are one minute apart, in promtool's notation. */
 type SeriesByName = Readonly<Record<string, string>>
@@ -29,7 +29,7 @@ const deployment = 'namespace="d8-cloud-instance-manager",deployment="registry-p
 /**
  * The test of each alert, by the alert's name. Alerts are evaluated 100 minutes after the first value of the series.
  */
-export const tests: Readonly<Record<string, AlertTest>> = {
+export const alertTests: Readonly<Record<string, AlertTest>> = {
   RegistryPackagesProxyAbsent: {
     fires: { [up]: "1x5 0x120" },
     labels: {},
@@ -195,8 +195,8 @@ export const promtoolFile = (rulesFile: string): string =>
   dump({
     rule_files: [rulesFile],
     evaluation_interval: "1m",
-    tests: alerts().flatMap((alert) => {
-      const test = tests[alert.alert]
+    tests: readAlerts().flatMap((alert) => {
+      const test = alertTests[alert.alert]
       return test === undefined ? [] : caseOf(alert, test)
     })
   })

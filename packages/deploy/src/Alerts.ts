@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { load } from "js-yaml"
-import { directory } from "./Chart.ts"
+import { chartDirectory } from "./Chart.ts"
 
 /** An alerting rule of Prometheus. */
 export interface Alert {
@@ -16,11 +16,11 @@ export interface Alert {
 }
 
 /** The path of the file with the chart's alerting rules. */
-export const file = `${directory}/files/rules.yaml`
+export const rulesFile = `${chartDirectory}/files/rules.yaml`
 
 /** Reads the alerting rules of all groups in `file`. */
-export const alerts = (): ReadonlyArray<Alert> => {
-  const { groups } = load(readFileSync(file, "utf8")) as {
+export const readAlerts = (): ReadonlyArray<Alert> => {
+  const { groups } = load(readFileSync(rulesFile, "utf8")) as {
     readonly groups: ReadonlyArray<{ readonly rules: ReadonlyArray<Alert> }>
   }
   return groups.flatMap(({ rules }) => rules)

@@ -15,7 +15,7 @@ const at = (tree: unknown, path: ReadonlyArray<string>): unknown =>
  * Finds the values in the text of values.yaml that have a comment directly above them, in the order of the file. Values
  * without a comment are described by their parent's comment. A comment before an empty line describes the whole file.
  */
-export const documented = (values: string): ReadonlyArray<DocumentedValue> => {
+export const findDocumentedValues = (values: string): ReadonlyArray<DocumentedValue> => {
   const tree: unknown = load(values)
   const found: Array<DocumentedValue> = []
   const open: Array<{ readonly indent: number; readonly key: string }> = []

@@ -1,94 +1,97 @@
 /**
- * Values that the chart's schema rejects, each with a part of helm's error message (`says`). The unit tests check them
+ * Values that the chart's schema rejects, each with a part of helm's error message (`errorIncludes`). The unit tests check them
  * with a JSON Schema validator, the end-to-end tests with helm.
  */
 export const invalidValues: ReadonlyArray<{
   readonly path: string
   readonly value: unknown
-  readonly says: string
+  readonly errorIncludes: string
 }> = [
-  { path: "replica", value: 3, says: "at '': additional properties 'replica' not allowed" },
-  { path: "replicas", value: "three", says: "at '/replicas': got string, want null or integer" },
-  { path: "replicas", value: 0, says: "at '/replicas': minimum: got 0, want 1" },
+  { path: "replica", value: 3, errorIncludes: "at '': additional properties 'replica' not allowed" },
+  { path: "replicas", value: "three", errorIncludes: "at '/replicas': got string, want null or integer" },
+  { path: "replicas", value: 0, errorIncludes: "at '/replicas': minimum: got 0, want 1" },
   {
     path: "highAvailability",
     value: "yes",
-    says: "at '/highAvailability': got string, want null or boolean"
+    errorIncludes: "at '/highAvailability': got string, want null or boolean"
   },
   {
     path: "accessControl.mode",
     value: "none",
-    says: "at '/accessControl/mode': value must be one of 'builtin', 'kubeRbacProxy'"
+    errorIncludes: "at '/accessControl/mode': value must be one of 'builtin', 'kubeRbacProxy'"
   },
   {
     path: "cache.size",
     value: "1Gib",
-    says: "at '/cache/size': '1Gib' does not match pattern 'a quantity of bytes"
+    errorIncludes: "at '/cache/size': '1Gib' does not match pattern 'a quantity of bytes"
   },
-  { path: "cache.size", value: 0, says: "at '/cache/size': minimum: got 0, want 1" },
+  { path: "cache.size", value: 0, errorIncludes: "at '/cache/size': minimum: got 0, want 1" },
   {
     path: "image.digest",
     value: "abc",
-    says: "at '/image/digest': 'abc' does not match pattern 'sha256: and 64 hex digits"
+    errorIncludes: "at '/image/digest': 'abc' does not match pattern 'sha256: and 64 hex digits"
   },
   {
     path: "clientCA",
     value: "/etc/ca.crt",
-    says: "at '/clientCA': '/etc/ca.crt' does not match pattern 'PEM certificates"
+    errorIncludes: "at '/clientCA': '/etc/ca.crt' does not match pattern 'PEM certificates"
   },
   {
     path: "podMonitor.enabled",
     value: "maybe",
-    says: "at '/podMonitor/enabled': value must be one of 'auto', true, false"
+    errorIncludes: "at '/podMonitor/enabled': value must be one of 'auto', true, false"
   },
   {
     path: "podMonitor.enable",
     value: true,
-    says: "at '/podMonitor': additional properties 'enable' not allowed"
+    errorIncludes: "at '/podMonitor': additional properties 'enable' not allowed"
   },
   {
     path: "telemetry.env.ENDPOINT",
     value: "x",
-    says: "at '/telemetry/env': additional properties 'ENDPOINT' not allowed"
+    errorIncludes: "at '/telemetry/env': additional properties 'ENDPOINT' not allowed"
   },
   {
     path: "telemetry.env.OTEL_EXPORTER_OTLP_ENDPONT",
     value: "http://collector:4318",
-    says: "at '/telemetry/env': additional properties 'OTEL_EXPORTER_OTLP_ENDPONT' not allowed"
+    errorIncludes: "at '/telemetry/env': additional properties 'OTEL_EXPORTER_OTLP_ENDPONT' not allowed"
   },
   {
     path: "telemetry.env.OTEL_EXPORTER_OTLP_HEADERS",
     value: { secretRef: { name: "otel", key: "headers" } },
-    says: "at '/telemetry/env/OTEL_EXPORTER_OTLP_HEADERS': additional properties 'secretRef' not allowed"
+    errorIncludes:
+      "at '/telemetry/env/OTEL_EXPORTER_OTLP_HEADERS': additional properties 'secretRef' not allowed"
   },
   {
     path: "resources.requests.memory",
     value: "128MB",
-    says: "at '/resources/requests/memory': '128MB' does not match pattern 'a Kubernetes quantity"
+    errorIncludes: "at '/resources/requests/memory': '128MB' does not match pattern 'a Kubernetes quantity"
   },
   {
     path: "tolerations",
     value: [{ keys: "a" }],
-    says: "at '/tolerations/0': additional properties 'keys' not allowed"
+    errorIncludes: "at '/tolerations/0': additional properties 'keys' not allowed"
   },
   {
     path: "extraArgs",
     value: ["platform"],
-    says: "at '/extraArgs/0': 'platform' does not match pattern 'a flag"
+    errorIncludes: "at '/extraArgs/0': 'platform' does not match pattern 'a flag"
   },
   {
     path: "credentialsFile.secretName",
     value: "My_Secret",
-    says: "at '/credentialsFile/secretName': 'My_Secret' does not match pattern 'the name of an object"
+    errorIncludes:
+      "at '/credentialsFile/secretName': 'My_Secret' does not match pattern 'the name of an object"
   },
   {
     path: "discovery.endpoints",
     value: ["master"],
-    says: "at '/discovery/endpoints/0': 'master' does not match pattern 'a host and its port"
+    errorIncludes: "at '/discovery/endpoints/0': 'master' does not match pattern 'a host and its port"
   },
   {
     path: "verticalPodAutoscaler.updateMode",
     value: "Auto",
-    says: "at '/verticalPodAutoscaler/updateMode': value must be one of 'InPlaceOrRecreate', 'Recreate', 'Initial', 'Off'"
+    errorIncludes:
+      "at '/verticalPodAutoscaler/updateMode': value must be one of 'InPlaceOrRecreate', 'Recreate', 'Initial', 'Off'"
   }
 ]

@@ -27,7 +27,7 @@ const join = (checksum: string, comment: string, parts: ReadonlyArray<string>): 
   `${head(checksum)}${comment}\n${parts.map((part) => part.trim()).join("\n---\n")}\n`
 
 /** Makes manifest.yaml with all objects for a cluster. `rendered` is helm's output, `checksum` is the chart's. */
-export const manifest = (rendered: string, checksum: string): string =>
+export const renderManifest = (rendered: string, checksum: string): string =>
   join(
     checksum,
     `#
@@ -38,7 +38,7 @@ export const manifest = (rendered: string, checksum: string): string =>
   )
 
 /** Makes rbac.yaml with only the program's permissions. `rendered` is helm's output, `checksum` is the chart's. */
-export const rbac = (rendered: string, checksum: string): string =>
+export const renderRbac = (rendered: string, checksum: string): string =>
   join(
     checksum,
     `#\n# What registry-packages-proxy may do, and no more. Used as it is by the end-to-end tests.`,
@@ -46,4 +46,5 @@ export const rbac = (rendered: string, checksum: string): string =>
   )
 
 /** Returns the checksum of the chart from which a manifest was rendered; undefined if the manifest has no checksum. */
-export const renderedFrom = (text: string): string | undefined => /^# chart: ([0-9a-f]{64})$/m.exec(text)?.[1]
+export const chartChecksumOf = (text: string): string | undefined =>
+  /^# chart: ([0-9a-f]{64})$/m.exec(text)?.[1]

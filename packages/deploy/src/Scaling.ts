@@ -5,21 +5,21 @@ export interface Rollout {
   readonly masters: number
   readonly nodes: number
   /** The size of each package, in bytes. */
-  readonly packages: ReadonlyArray<number>
+  readonly packageBytes: ReadonlyArray<number>
   /** Maximum bytes per second that one master sends: the limit of its network, or of encryption in one process. */
-  readonly masterRate: number
+  readonly masterBytesPerSecond: number
   /** Maximum bytes per second that one node receives. */
-  readonly nodeRate: number
+  readonly nodeBytesPerSecond: number
   /** Maximum bytes per second from the registry to all masters together. */
-  readonly upstreamRate: number
+  readonly upstreamBytesPerSecond: number
   /** The size of each master's cache, in bytes. */
-  readonly cache: number
+  readonly cacheBytes: number
   /** Seconds from the start of a request to the first byte: connection, TLS handshake, access control. */
   readonly requestSeconds: number
   /** The nodes start at random times within this number of seconds. */
   readonly startSeconds: number
   /** True if each package is pulled from the registry by only one master, from which the other masters pull it. */
-  readonly sharing: boolean
+  readonly mastersShare: boolean
   /** The seed of the random numbers. */
   readonly seed: number
 }
@@ -34,7 +34,7 @@ export interface RolloutResult {
   readonly upstreamPulls: number
   readonly servedBytes: number
   /** The number of requests that a master rejected because of too many concurrent downloads. */
-  readonly rejected: number
+  readonly rejectedRequests: number
 }
 
 /** Maximum concurrent downloads from one replica (docs/http.md). Further requests get 503 and are retried. */
@@ -42,7 +42,7 @@ const maxDownloads = 4096
 const retrySeconds = 5
 
 /** Returns a generator of random numbers in [0, 1). The same seed gives the same numbers (mulberry32). */
-export const random = (seed: number): (() => number) => {
+export const randomGenerator = (seed: number): (() => number) => {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0
@@ -111,26 +111,26 @@ interface Entry {
 
 /** Runs a rollout in virtual time. */
 export const simulate = (rollout: Rollout): RolloutResult => {
-  const { cache, masters, nodes, packages, requestSeconds, sharing } = rollout
-  const draw = random(rollout.seed)
+  const { cacheBytes, masters, nodes, packageBytes, requestSeconds, mastersShare } = rollout
+  const draw = randomGenerator(rollout.seed)
   const any = (count: number) => Math.floor(draw() * count)
   const links = Array.from(
     { length: masters },
     () =>
       new Link<Download | { readonly to: number; readonly item: number }>(
-        rollout.masterRate,
-        rollout.nodeRate
+        rollout.masterBytesPerSecond,
+        rollout.nodeBytesPerSecond
       )
   )
   const upstream = new Link<{ readonly master: number; readonly item: number }>(
-    rollout.upstreamRate,
+    rollout.upstreamBytesPerSecond,
     Infinity
   )
   const caches = Array.from({ length: masters }, () => new Map<number, Entry>())
   const held = Array.from({ length: masters }, () => 0)
   const timers = new Heap<{ readonly at: number; readonly of: Download }>((a, b) => a.at - b.at)
   const orders = Array.from({ length: nodes }, () => {
-    const order = packages.map((_, item) => item)
+    const order = packageBytes.map((_, item) => item)
     for (let last = order.length - 1; last > 0; last--) {
       const other = any(last + 1)
       ;[order[last], order[other]] = [order[other] ?? 0, order[last] ?? 0]
@@ -138,8 +138,8 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     return order
   })
   const finished: Array<number> = []
-  let [now, upstreamBytes, upstreamPulls, servedBytes, rejected] = [0, 0, 0, 0, 0]
-  const sizeOf = (item: number) => packages[item] ?? 0
+  let [now, upstreamBytes, upstreamPulls, servedBytes, rejectedRequests] = [0, 0, 0, 0, 0]
+  const sizeOf = (item: number) => packageBytes[item] ?? 0
   const ownerOf = (item: number) => item % masters
 
   const begin = (node: number) => {
@@ -150,7 +150,7 @@ export const simulate = (rollout: Rollout): RolloutResult => {
 
   const evict = (master: number, size: number) => {
     const entries = caches[master] ?? new Map<number, Entry>()
-    while ((held[master] ?? 0) + size > cache) {
+    while ((held[master] ?? 0) + size > cacheBytes) {
       let oldest: number | undefined
       for (const [item, { isWhole, used }] of entries) {
         if (isWhole && (oldest === undefined || used < (entries.get(oldest)?.used ?? 0))) oldest = item
@@ -171,7 +171,7 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     const entry: Entry = { isWhole: false, used: now, waiting: [], followers: [] }
     entries.set(item, entry)
     const owner = ownerOf(item)
-    if (!sharing || owner === master) {
+    if (!mastersShare || owner === master) {
       upstreamBytes += sizeOf(item)
       upstreamPulls++
       upstream.add(now, sizeOf(item), { master, item })
@@ -232,7 +232,7 @@ export const simulate = (rollout: Rollout): RolloutResult => {
       const master = any(masters)
       const link = links[master]
       if (link === undefined || link.count >= maxDownloads) {
-        rejected++
+        rejectedRequests++
         timers.push({ at: now + retrySeconds, of: timer.of })
       } else {
         entryOf(master, timer.of.item).used = now
@@ -247,6 +247,6 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     upstreamBytes,
     upstreamPulls,
     servedBytes,
-    rejected
+    rejectedRequests
   }
 }

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { alerts } from "../src/Alerts.ts"
-import { tests } from "../src/AlertTests.ts"
+import { readAlerts } from "../src/Alerts.ts"
+import { alertTests } from "../src/AlertTests.ts"
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 const read = (file: string): string => readFileSync(`${root}${file}`, "utf8")
@@ -17,7 +17,7 @@ const headings = new Set(
 )
 
 describe("the alerts", () => {
-  for (const { alert, annotations, expr, for: during, labels } of alerts()) {
+  for (const { alert, annotations, expr, for: during, labels } of readAlerts()) {
     it(`${alert} has a severity, a duration, a section in the runbook and a test`, () => {
       assert.include(["critical", "warning", "info"], labels.severity)
       assert.match(during, /^\d+[mh]$/)
@@ -26,8 +26,8 @@ describe("the alerts", () => {
       const [page, anchor = ""] = annotations.runbook_url.split("#")
       assert.strictEqual(page, "docs/runbook.md")
       assert.isTrue(headings.has(anchor), anchor)
-      assert.isDefined(tests[alert])
-      assert.isAbove(Object.keys(tests[alert]?.silent ?? {}).length, 0)
+      assert.isDefined(alertTests[alert])
+      assert.isAbove(Object.keys(alertTests[alert]?.silent ?? {}).length, 0)
     })
 
     it(`${alert} uses existing metrics`, () => {
@@ -42,9 +42,9 @@ describe("the alerts", () => {
   }
 
   it("have no test of an alert that does not exist", () => {
-    const names = alerts().map(({ alert }) => alert)
+    const names = readAlerts().map(({ alert }) => alert)
     assert.deepStrictEqual(
-      Object.keys(tests).filter((name) => !names.includes(name)),
+      Object.keys(alertTests).filter((name) => !names.includes(name)),
       []
     )
   })

@@ -9,14 +9,14 @@ const mebibyte = 1024 * 1024
 const rollout = (change: Partial<Rollout>): Rollout => ({
   masters: 1,
   nodes: 1,
-  packages: [100 * mebibyte],
-  masterRate: 100 * mebibyte,
-  nodeRate: 50 * mebibyte,
-  upstreamRate: 10 * mebibyte,
-  cache: 1024 * mebibyte,
+  packageBytes: [100 * mebibyte],
+  masterBytesPerSecond: 100 * mebibyte,
+  nodeBytesPerSecond: 50 * mebibyte,
+  upstreamBytesPerSecond: 10 * mebibyte,
+  cacheBytes: 1024 * mebibyte,
   requestSeconds: 0,
   startSeconds: 0,
-  sharing: false,
+  mastersShare: false,
   seed: 1,
   ...change
 })
@@ -24,34 +24,38 @@ const rollout = (change: Partial<Rollout>): Rollout => ({
 describe("the simulated rollout", () => {
   it("lasts, for one node, as long as the slowest link and the requests need", () => {
     assert.approximately(simulate(rollout({})).seconds, 10, 1e-9)
-    assert.approximately(simulate(rollout({ upstreamRate: 1e12 })).seconds, 2, 1e-9)
+    assert.approximately(simulate(rollout({ upstreamBytesPerSecond: 1e12 })).seconds, 2, 1e-9)
     const three = {
-      packages: [1, 2, 3].map((size) => size * mebibyte),
-      upstreamRate: 1e12,
+      packageBytes: [1, 2, 3].map((size) => size * mebibyte),
+      upstreamBytesPerSecond: 1e12,
       requestSeconds: 0.5
     }
     assert.approximately(simulate(rollout(three)).seconds, 6 / 50 + 3 * 0.5, 1e-3)
   })
 
   it("shares a master's rate among nodes", () => {
-    const { seconds } = simulate(rollout({ nodes: 40, upstreamRate: 1e12 }))
+    const { seconds } = simulate(rollout({ nodes: 40, upstreamBytesPerSecond: 1e12 }))
     assert.approximately(seconds, 40, 1e-6)
   })
 
   it("pulls each package once per master, or once in total with sharing", () => {
-    const many = { masters: 3, nodes: 200, packages: Array.from({ length: 10 }, () => mebibyte) }
+    const many = { masters: 3, nodes: 200, packageBytes: Array.from({ length: 10 }, () => mebibyte) }
     assert.strictEqual(simulate(rollout(many)).upstreamPulls, 30)
-    assert.strictEqual(simulate(rollout({ ...many, sharing: true })).upstreamPulls, 10)
+    assert.strictEqual(simulate(rollout({ ...many, mastersShare: true })).upstreamPulls, 10)
   })
 
   it("pulls packages again that a small cache has evicted", () => {
-    const small = { nodes: 20, packages: Array.from({ length: 10 }, () => mebibyte), cache: 5 * mebibyte }
+    const small = {
+      nodes: 20,
+      packageBytes: Array.from({ length: 10 }, () => mebibyte),
+      cacheBytes: 5 * mebibyte
+    }
     assert.isAbove(simulate(rollout(small)).upstreamPulls, 10)
   })
 
   it("rejects downloads beyond a replica's limit, and serves them later", () => {
-    const crowd = simulate(rollout({ nodes: 5000, packages: [1024] }))
-    assert.isAbove(crowd.rejected, 0)
+    const crowd = simulate(rollout({ nodes: 5000, packageBytes: [1024] }))
+    assert.isAbove(crowd.rejectedRequests, 0)
     assert.strictEqual(crowd.servedBytes, 5000 * 1024)
   })
 
@@ -62,22 +66,25 @@ describe("the simulated rollout", () => {
         fc.record({
           masters: fc.integer({ min: 1, max: 5 }),
           nodes: fc.integer({ min: 1, max: 40 }),
-          packages: fc.array(size, { minLength: 1, maxLength: 8 }),
-          sharing: fc.boolean(),
+          packageBytes: fc.array(size, { minLength: 1, maxLength: 8 }),
+          mastersShare: fc.boolean(),
           seed: fc.nat()
         }),
         (change) => {
           const whole = rollout(change)
-          const total = whole.packages.reduce((sum, size) => sum + size)
+          const total = whole.packageBytes.reduce((sum, size) => sum + size)
           const result = simulate(whole)
           assert.strictEqual(result.servedBytes, total * whole.nodes)
-          assert.isAtMost(result.upstreamPulls, whole.packages.length * (whole.sharing ? 1 : whole.masters))
-          assert.isAtLeast(result.seconds * 1.000001, total / whole.nodeRate)
+          assert.isAtMost(
+            result.upstreamPulls,
+            whole.packageBytes.length * (whole.mastersShare ? 1 : whole.masters)
+          )
+          assert.isAtLeast(result.seconds * 1.000001, total / whole.nodeBytesPerSecond)
           assert.isAtLeast(
             result.seconds * 1.000001,
-            (total * whole.nodes) / (whole.masters * whole.masterRate)
+            (total * whole.nodes) / (whole.masters * whole.masterBytesPerSecond)
           )
-          assert.isAtLeast(result.seconds * 1.000001, result.upstreamBytes / whole.upstreamRate)
+          assert.isAtLeast(result.seconds * 1.000001, result.upstreamBytes / whole.upstreamBytesPerSecond)
           assert.isAtMost(result.medianSeconds, result.seconds)
         }
       )
@@ -85,7 +92,11 @@ describe("the simulated rollout", () => {
   })
 
   it("is the same in each run with the same seed", () => {
-    const whole = rollout({ masters: 3, nodes: 30, packages: [1, 2, 3, 4].map((size) => size * mebibyte) })
+    const whole = rollout({
+      masters: 3,
+      nodes: 30,
+      packageBytes: [1, 2, 3, 4].map((size) => size * mebibyte)
+    })
     assert.deepStrictEqual(simulate(whole), simulate(whole))
   })
 })

@@ -3,7 +3,7 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 import { load } from "js-yaml"
 import { readFileSync } from "node:fs"
 import * as Chart from "../src/Chart.ts"
-import { documented } from "../src/DocumentedValues.ts"
+import { findDocumentedValues } from "../src/DocumentedValues.ts"
 import { invalidValues } from "../src/InvalidValues.ts"
 
 type Tree = Readonly<Record<string, unknown>>
@@ -11,8 +11,8 @@ type Tree = Readonly<Record<string, unknown>>
 const isTree = (value: unknown): value is Tree =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const defaults = load(Chart.values()) as Tree
-const schema = Chart.schema() as Tree
+const defaults = load(Chart.readValues()) as Tree
+const schema = Chart.readSchema() as Tree
 // The schema's patterns have the form `words$^|pattern`. `words$^` matches nothing; helm's error shows the words.
 const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema)
 
@@ -53,7 +53,7 @@ describe("values.yaml", () => {
   })
 
   it("describes each value", () => {
-    const paths = documented(Chart.values()).map(({ path }) => path)
+    const paths = findDocumentedValues(Chart.readValues()).map(({ path }) => path)
     for (const path of propertiesOf(schema)) {
       if (path === "global") continue
       assert.isTrue(
@@ -61,7 +61,8 @@ describe("values.yaml", () => {
         `${path} has no comment`
       )
     }
-    for (const { description, path } of documented(Chart.values())) assert.match(description, /[.:`]$/, path)
+    for (const { description, path } of findDocumentedValues(Chart.readValues()))
+      assert.match(description, /[.:`]$/, path)
   })
 
   it("accepts every OpenTelemetry variable of docs/telemetry.md, per signal too", () => {
@@ -78,10 +79,10 @@ describe("values.yaml", () => {
     assert.deepStrictEqual(validate.errors ?? [], [])
   })
 
-  for (const { path, says, value } of invalidValues) {
+  for (const { path, errorIncludes, value } of invalidValues) {
     it(`is rejected with ${path} ${JSON.stringify(value)}`, () => {
       assert.isFalse(validate(withValue(defaults, path.split("."), value)))
-      const [, place] = /at '([^']*)'/.exec(says) ?? []
+      const [, place] = /at '([^']*)'/.exec(errorIncludes) ?? []
       assert.include(
         (validate.errors ?? []).map(({ instancePath }) => instancePath),
         place
@@ -91,7 +92,7 @@ describe("values.yaml", () => {
 
   it("is documented by the comment directly above each value", () => {
     const text = "# about the file\n\na:\n  # first\n  # line\n  b: 1\n  c: 2\n# list\nd:\n  - e: 1\n"
-    assert.deepStrictEqual(documented(text), [
+    assert.deepStrictEqual(findDocumentedValues(text), [
       { path: "a.b", default: 1, description: "first line" },
       { path: "d", default: [{ e: 1 }], description: "list" }
     ])

@@ -56,7 +56,7 @@ layer(RegistryFixture.layerDebian, layerOptions)("The executable", (it) => {
     "contains both parts of the script that is shipped beside it, unchanged and readable",
     Effect.fn(function* () {
       const fs = yield* FileSystem.FileSystem
-      const { program, telemetry } = Script.split(yield* fs.readFileString(buildOutput.script))
+      const { program, telemetry } = Script.splitParts(yield* fs.readFileString(buildOutput.script))
       for (const file of Object.values(buildOutput.executables)) {
         const executable = Buffer.from(yield* fs.readFile(file))
         for (const part of [program, telemetry]) assert.isTrue(executable.includes(part, 0, "latin1"), file)

@@ -103,7 +103,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
       `for ${architecture} contains the executable, its libraries, certificates and licences, and nothing writable`,
       Effect.fn(function* () {
         const { first } = yield* ImageFixture
-        const root = yield* first.root(first.names[architecture])
+        const root = yield* first.root(first.imageNames[architecture])
         const found = yield* Command.run("find", [root, "!", "-type", "d", "-printf", "%P %m %y %U %G %s\n"])
         const all = found
           .trim()
@@ -128,7 +128,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
       Effect.fn(function* () {
         const path = yield* Path.Path
         const { first } = yield* ImageFixture
-        const root = yield* first.root(first.names[architecture])
+        const root = yield* first.root(first.imageNames[architecture])
         const binaries = (expected[architecture] ?? [])
           .map((line) => line.split(" ")[0] ?? "")
           .filter((file) => /\.so|^registry-packages-proxy$/.test(file))
@@ -201,7 +201,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
         yield* fs.writeFileString(path.join(credentials, "credentials.yaml"), "[]")
         const program = yield* Container.start({
           name: `image-${user}`,
-          imageRoot: yield* first.root(first.names[ProxyProcess.buildOutput.architecture]),
+          imageRoot: yield* first.root(first.imageNames[ProxyProcess.buildOutput.architecture]),
           cacheDirectory: cache,
           credentialsDirectory: credentials,
           user,
@@ -230,7 +230,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
       const { credentialsFile, layout, registry } = yield* RegistryFixture
       const image = yield* layout.image({ name: "arm64", size: 3 * mib, seed: 64 })
       yield* registry.push(layout, image, clusterPath)
-      const root = yield* first.root(first.names.arm64)
+      const root = yield* first.root(first.imageNames.arm64)
       const emulated = ["-L", root, path.join(root, "registry-packages-proxy")]
       const command = (_: string, args: ReadonlyArray<string>) =>
         ["qemu-aarch64-static", [...emulated, ...args]] as const
@@ -266,9 +266,13 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
       const [own, other] = [yield* keys("own"), yield* keys("other")]
       const signature = path.join(directory, "signature")
       const cosign = Cosign.make({ command, key: `${own}.key`, password: env.COSIGN_PASSWORD })
-      yield* Effect.promise(() => ImageSignature.write(cosign, signature, first.digest, signed))
+      yield* Effect.promise(() => ImageSignature.writeSignature(cosign, signature, first.digest, signed))
       yield* registry.push({ directory: first.layout }, { name: buildInfo.version }, signed)
-      yield* registry.push({ directory: signature }, { name: ImageSignature.tagOf(first.digest) }, signed)
+      yield* registry.push(
+        { directory: signature },
+        { name: ImageSignature.signatureTagOf(first.digest) },
+        signed
+      )
       const verify = (key: string, digest: string) =>
         Command.run(
           command,

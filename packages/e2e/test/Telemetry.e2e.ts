@@ -66,8 +66,8 @@ layer(KubernetesFixture.layer, layerOptions)("Telemetry", (it) => {
       const path = yield* Path.Path
       const { directory } = yield* RegistryFixture
       const file = path.join(directory, "rules_test.yaml")
-      yield* fs.writeFileString(file, AlertTests.promtoolFile(Alerts.file))
-      yield* Command.run("promtool", ["check", "rules", "--lint=all", Alerts.file])
+      yield* fs.writeFileString(file, AlertTests.promtoolFile(Alerts.rulesFile))
+      yield* Command.run("promtool", ["check", "rules", "--lint=all", Alerts.rulesFile])
       yield* Command.run("promtool", ["test", "rules", file])
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
@@ -201,7 +201,7 @@ layer(KubernetesFixture.layer, layerOptions)("Telemetry", (it) => {
         yield* grant("e2e-telemetry-metrics", "metrics", { serviceAccount: "telemetry-prometheus" })
         const token = yield* serviceAccountToken("telemetry-caller")
         // Alerts fire at once instead of after minutes. Apart from that, the rules are unchanged.
-        const rules = (yield* fs.readFileString(Alerts.file)).replaceAll(/^( +for): \w+$/gm, "$1: 0s")
+        const rules = (yield* fs.readFileString(Alerts.rulesFile)).replaceAll(/^( +for): \w+$/gm, "$1: 0s")
         const prometheus = yield* Prometheus.start({
           target: new URL(program.secureOrigin).host,
           token: yield* serviceAccountToken("telemetry-prometheus"),

@@ -16,7 +16,7 @@ export const duration = (millis: number): string =>
       : `${(millis / 1000).toFixed(1)} s`
 
 /** Returns a progress bar of `width` characters, filled to `fraction` (0 to 1) in steps of an eighth of a character. */
-export const bar = (fraction: number, width: number): string => {
+export const progressBar = (fraction: number, width: number): string => {
   const eighths = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8)
   const full = Math.floor(eighths / 8)
   const part = " ▏▎▍▌▋▊▉"[eighths % 8] ?? " "

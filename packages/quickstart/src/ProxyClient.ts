@@ -13,7 +13,7 @@ export interface MeasuredDownload {
   /** Milliseconds from the request to the last byte of the body. */
   readonly totalMillis: number
   /** True if the bytes match the expected digest and size. */
-  readonly verified: boolean
+  readonly isVerified: boolean
 }
 
 /** A failed download. The message has the status and the problem's `detail`, or describes the connection failure. */
@@ -90,7 +90,7 @@ export const download = Effect.fnUntraced(
       size: verifier.length,
       firstByteMillis: firstByteMillis ?? totalMillis,
       totalMillis,
-      verified: verifier.matches()
+      isVerified: verifier.matches()
     }
     return result
   },

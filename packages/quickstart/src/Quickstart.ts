@@ -8,7 +8,7 @@ import { HttpClient, HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as NetAddress from "effect/net/NetAddress"
 import * as SampleCredentials from "./SampleCredentials.ts"
-import * as LogGate from "./LogGate.ts"
+import * as BufferedOutput from "./BufferedOutput.ts"
 import * as SampleRegistry from "./SampleRegistry.ts"
 import { Screen } from "./Screen.ts"
 import * as Startup from "./Startup.ts"
@@ -55,18 +55,18 @@ export const run = Effect.gen(function* () {
     credentialsFile: path.join(directory, "credentials.yaml"),
     cacheDirectory: path.join(directory, "cache")
   }
-  const settings = yield* Startup.settings({ args, env: environment.env }, paths)
+  const settings = yield* Startup.parseSettings({ args, env: environment.env }, paths)
   const registry = yield* SampleRegistry.make
   const credentialsText = SampleCredentials.render(registry)
   yield* fs.writeFileString(paths.credentialsFile, credentialsText, { mode: 0o600 })
 
   const traces = isTraced ? yield* TraceTrees.make : TraceTrees.none
-  const gate = LogGate.make(environment)
-  const env = Startup.withoutCluster(environment.env)
+  const bufferedOutput = BufferedOutput.make(environment)
+  const env = Startup.withoutKubernetesService(environment.env)
   const program = Program.layer(settings, { env }).pipe(
     Layer.provide(traces.layer),
     Layer.provide(Logging.layer(settings)),
-    Layer.provide(Layer.succeed(ProcessEnvironment, gate.environment))
+    Layer.provide(Layer.succeed(ProcessEnvironment, bufferedOutput.environment))
   )
   const server = Context.get(
     yield* Effect.catchTag(Layer.build(program), "ServeError", adviseOnPort),
@@ -81,6 +81,6 @@ export const run = Effect.gen(function* () {
     cacheDirectory: keepsTemporaryCache ? paths.cacheDirectory : undefined,
     traces: isTraced ? traces.render : undefined
   })
-  yield* gate.open(allServed ? "dropped" : "shown")
+  yield* bufferedOutput.release(allServed ? "discard" : "write")
   return yield* Effect.never
 }).pipe(Effect.scoped, Effect.provide(layerOutside))

@@ -41,13 +41,17 @@ const packages = [
 ] as const
 
 /** The registry's rate limit for a blob. It is low enough to make the progress bar visible. */
-export const bytesPerSecond = 40 * 1024 * 1024
+export const maxBytesPerSecond = 40 * 1024 * 1024
 
 /** Starts an in-process OCI registry with token authentication and three packages. It stops when the scope closes. */
 export const make = Effect.gen(function* () {
   const credentials = { username: "quickstart", password: crypto.randomUUID() }
   const registry = yield* TestRegistry.make({ auth: { _tag: "Bearer", ...credentials, expiresIn: 300 } })
-  yield* registry.injectFaults("blob", { _tag: "RateLimit", bytesPerSecond }, { times: "always" })
+  yield* registry.injectFaults(
+    "blob",
+    { _tag: "RateLimit", bytesPerSecond: maxBytesPerSecond },
+    { times: "always" }
+  )
   const moduleRepo = `${registry.host}/${modulePath}`
   const samples = yield* Effect.forEach(
     packages,

@@ -18,7 +18,7 @@ const isGiven = (text: string | undefined): text is string => text !== undefined
  * Parses the program's flags and variables. `paths.credentialsFile` is always the first credentials file, and
  * `paths.cacheDirectory` is the default cache directory. Fails as `CommandLine.parse` does.
  */
-export const settings = Effect.fnUntraced(function* (
+export const parseSettings = Effect.fnUntraced(function* (
   { args, env }: Pick<ProcessEnvironment, "args" | "env">,
   paths: QuickstartPaths
 ) {
@@ -49,7 +49,7 @@ export const parseTraceFlag = (
 })
 
 /** Returns the variables without KUBERNETES_SERVICE_HOST, by which the program finds an API server in a pod. */
-export const withoutCluster = ({
+export const withoutKubernetesService = ({
   KUBERNETES_SERVICE_HOST: _,
   ...env
 }: ProcessEnvironment["env"]): ProcessEnvironment["env"] => env

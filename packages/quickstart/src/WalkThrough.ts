@@ -9,7 +9,7 @@ import {
 } from "./ProxyClient.ts"
 import * as SampleCredentials from "./SampleCredentials.ts"
 import * as Format from "./Format.ts"
-import { bytesPerSecond, packageUrl, type Sample, type SampleRegistry } from "./SampleRegistry.ts"
+import { maxBytesPerSecond, packageUrl, type Sample, type SampleRegistry } from "./SampleRegistry.ts"
 import { Screen } from "./Screen.ts"
 
 /** The running proxy and registry that the walk-through shows. */
@@ -41,7 +41,7 @@ const introduce = Effect.fnUntraced(function* (options: WalkThroughOptions) {
   yield* entry(
     "Registry",
     options.registry.origin,
-    `embedded; token authentication, ${Format.bytes(bytesPerSecond)}/s`
+    `embedded; token authentication, ${Format.bytes(maxBytesPerSecond)}/s`
   )
   if (options.cacheDirectory !== undefined) yield* entry("Cache", options.cacheDirectory, "temporary")
   yield* entry("Credentials", options.credentialsPath, "temporary, for this registry")
@@ -65,15 +65,15 @@ const progress = Effect.fnUntraced(function* (label: string, size: number) {
     const fraction = received / size
     const percent = `${Math.floor(fraction * 100)} %`.padStart(5)
     yield* progressLine(
-      `${row(label, Format.bytes(size), "").padEnd(29)}${style("green", Format.bar(fraction, 30))} ${percent}`
+      `${row(label, Format.bytes(size), "").padEnd(29)}${style("green", Format.progressBar(fraction, 30))} ${percent}`
     )
   })
 })
 
 const show = Effect.fnUntraced(function* (label: string, size: string, result: MeasuredDownload) {
   const { line, style } = yield* Screen
-  const { cacheStatus, firstByteMillis, totalMillis, verified } = result
-  const digest = verified ? style("green", "verified") : style("red", "WRONG")
+  const { cacheStatus, firstByteMillis, totalMillis, isVerified } = result
+  const digest = isVerified ? style("green", "verified") : style("red", "WRONG")
   yield* line(
     row(label, size, cacheStatus, Format.duration(firstByteMillis), Format.duration(totalMillis), digest)
   )
@@ -88,7 +88,7 @@ const fetchTwice = Effect.fnUntraced(function* (proxyOrigin: string, sample: Sam
   if (first.cacheStatus.includes("stored")) yield* awaitCached(url)
   const second = yield* download(url, sample.layer, onProgress)
   yield* show("", "", second)
-  return first.verified && second.verified
+  return first.isVerified && second.isVerified
 })
 
 const failed = Effect.fnUntraced(function* (sample: Sample, error: DownloadError) {

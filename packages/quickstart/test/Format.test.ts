@@ -20,11 +20,12 @@ describe("Format", () => {
   ])("duration - writes %d ms as %s", (millis, text) => assert.strictEqual(Format.duration(millis), text))
 
   it("bar - has the given width for every fraction", () => {
-    for (const fraction of [-1, 0, 0.01, 0.5, 0.99, 1, 2]) assert.lengthOf(Format.bar(fraction, 30), 30)
-    assert.strictEqual(Format.bar(0, 4), "    ")
-    assert.strictEqual(Format.bar(0.5, 4), "██  ")
-    assert.strictEqual(Format.bar(0.53, 4), "██▏ ")
-    assert.strictEqual(Format.bar(1, 4), "████")
+    for (const fraction of [-1, 0, 0.01, 0.5, 0.99, 1, 2])
+      assert.lengthOf(Format.progressBar(fraction, 30), 30)
+    assert.strictEqual(Format.progressBar(0, 4), "    ")
+    assert.strictEqual(Format.progressBar(0.5, 4), "██  ")
+    assert.strictEqual(Format.progressBar(0.53, 4), "██▏ ")
+    assert.strictEqual(Format.progressBar(1, 4), "████")
   })
 
   it("shellWord - is parsed by a shell as the original text", () => {

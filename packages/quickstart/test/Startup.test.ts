@@ -5,7 +5,7 @@ import * as Startup from "../src/Startup.ts"
 const paths = { credentialsFile: "/tmp/q/credentials.yaml", cacheDirectory: "/tmp/q/cache" }
 
 const settings = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
-  Effect.map(Startup.settings({ args, env }, paths), ({ cacheDirectory, credentialsFiles }) => ({
+  Effect.map(Startup.parseSettings({ args, env }, paths), ({ cacheDirectory, credentialsFiles }) => ({
     cacheDirectory: String(cacheDirectory),
     credentialsFiles: credentialsFiles.map(String)
   }))
@@ -45,6 +45,6 @@ describe("Startup", () => {
 
   it("withoutCluster - removes the variable by which a pod finds its API server", () => {
     const env = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
-    assert.deepStrictEqual(Startup.withoutCluster(env), { KUBERNETES_SERVICE_PORT: "443" })
+    assert.deepStrictEqual(Startup.withoutKubernetesService(env), { KUBERNETES_SERVICE_PORT: "443" })
   })
 })

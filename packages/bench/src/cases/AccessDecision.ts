@@ -6,7 +6,7 @@ import { User } from "@registry-packages-proxy/access-control/User"
 import { Effect, Layer, Option, Redacted } from "effect"
 import type { Verdict } from "../report/Report.ts"
 import { spread } from "../report/Statistics.ts"
-import { figure } from "../report/Table.ts"
+import { formatFigure } from "../report/Table.ts"
 
 const decisions = 20_000
 
@@ -65,7 +65,7 @@ export const cached = (rounds: number): Effect.Effect<ReadonlyArray<Verdict>, Er
       {
         what: `an access decision on a cached token, ${decisions} in a row`,
         target: "< 50 µs",
-        measured: `${figure(micros.median)} µs (${figure(micros.min)} to ${figure(micros.max)})`,
+        measured: `${formatFigure(micros.median)} µs (${formatFigure(micros.min)} to ${formatFigure(micros.max)})`,
         met: micros.median < 50
       }
     ]

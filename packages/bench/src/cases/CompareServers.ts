@@ -32,15 +32,15 @@ export const compareServers = (options: {
   readonly lessIsBetter: boolean
   readonly rounds: number
   readonly servers: ReadonlyArray<MeasuredServer>
-  readonly round: (server: MeasuredServer) => Effect.Effect<Sample, Error>
+  readonly measureRound: (server: MeasuredServer) => Effect.Effect<Sample, Error>
   readonly notes?: ReadonlyArray<string>
 }): Effect.Effect<Comparison, Error> =>
   Effect.gen(function* () {
-    const { round, rounds, servers } = options
+    const { measureRound, rounds, servers } = options
     const tallies = new Map<MeasuredServer, Tally>()
     for (const server of servers) {
       // The first round warms up caches and compilers. It is not counted.
-      yield* round(server)
+      yield* measureRound(server)
       pidsOf(server).forEach(resetPeak)
       tallies.set(server, { values: [], firstBytes: [], bytes: 0, cpu: 0, client: 0 })
     }
@@ -48,7 +48,7 @@ export const compareServers = (options: {
       for (const [server, tally] of tallies) {
         const cpu = sum(pidsOf(server).map(cpuSeconds))
         const client = endedChildrenSeconds()
-        const sample = yield* round(server)
+        const sample = yield* measureRound(server)
         tally.cpu += sum(pidsOf(server).map(cpuSeconds)) - cpu
         tally.client += endedChildrenSeconds() - client
         tally.bytes += sample.bytes

@@ -12,7 +12,7 @@ import type { MeasuredServer } from "../servers/MeasuredServer.ts"
 import * as Peers from "../servers/Peers.ts"
 import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
-import { align, comparisonTable, figure } from "../report/Table.ts"
+import { alignColumns, comparisonTable, formatFigure } from "../report/Table.ts"
 
 /** The executables to compare: paths by name. They differ only in the flags of V8 and Node. */
 export type Variants = Readonly<Record<string, string>>
@@ -30,7 +30,7 @@ const inTurns = (
 ): Effect.Effect<ReadonlyArray<Measured>, Error> =>
   Effect.gen(function* () {
     const names = Object.entries(variants)
-    const rounds = Array.from({ length: fixture.extent.rounds }, (_, index) => index)
+    const rounds = Array.from({ length: fixture.workload.rounds }, (_, index) => index)
     const all = yield* Effect.forEach(
       rounds.flatMap((index) => names.map(([variant, executable]) => ({ index, variant, executable }))),
       ({ executable, index, variant }) =>
@@ -60,14 +60,14 @@ const busy = (count: number): Effect.Effect<void, never, Scope.Scope> =>
   )
 
 const table = (title: string, columns: ReadonlyArray<string>, rows: ReadonlyArray<Measured>): string =>
-  `${align([[title, ...columns], ...rows.map(({ values, variant }) => [`  ${variant}`, ...values.map(figure)])])}\n`
+  `${alignColumns([[title, ...columns], ...rows.map(({ values, variant }) => [`  ${variant}`, ...values.map(formatFigure)])])}\n`
 
 const idle = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> =>
   inTurns(fixture, variants, (executable, name) =>
     Effect.map(StartAndIdle.startOnce(fixture, { name: `sweep-${name}`, executable }), (run) => [
       run.seconds,
-      run.anonymous,
-      run.resident
+      run.anonymousMiB,
+      run.residentMiB
     ])
   ).pipe(Effect.map((rows) => table("idle", ["start s", "anonymous MiB", "resident MiB"], rows)))
 
@@ -81,13 +81,13 @@ const crowd = (fixture: Fixture, variants: Variants): Effect.Effect<string, Erro
         host: origin.host,
         executable
       })
-      const { growth, outcome } = yield* ConcurrentClients.growth(fixture, server)
+      const { growth, outcome } = yield* ConcurrentClients.memoryGrowth(fixture, server)
       return [growth, outcome.seconds]
     })
   ).pipe(Effect.map((rows) => table("100 clients, one miss of 64 MiB", ["growth MiB", "s"], rows)))
 
 const served = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> => {
-  const { blobs, extent, origin, workDirectory } = fixture
+  const { packages, workload, origin, workDirectory } = fixture
   return inTurns(fixture, variants, (executable, name) =>
     Effect.gen(function* () {
       const server = yield* ProxyProgram.start({
@@ -97,17 +97,17 @@ const served = (fixture: Fixture, variants: Variants): Effect.Effect<string, Err
         executable
       })
       for (let pull = 0; pull < 4; pull++) {
-        yield* server.empty
-        yield* download(server.url(blobs.large))
+        yield* server.emptyCache
+        yield* download(server.url(packages.large))
       }
       const pulled = anonymousMiB(server.pid)
-      yield* download(server.url(blobs.large), Math.ceil(extent.served / blobs.large.size))
-      yield* Effect.sleep(extent.idleSeconds * 1000)
+      yield* download(server.url(packages.large), Math.ceil(workload.servedBytes / packages.large.size))
+      yield* Effect.sleep(workload.idleSeconds * 1000)
       return [pulled, anonymousMiB(server.pid)]
     })
   ).pipe(
     Effect.map((rows) => {
-      const gigabytes = figure(extent.served / 1e9)
+      const gigabytes = formatFigure(workload.servedBytes / 1e9)
       return table("anonymous MiB", ["after four pulls", `and ${gigabytes} GB of hits`], rows)
     })
   )
@@ -129,13 +129,13 @@ const serversOf = <E, R>(
 const small = (fixture: Fixture, variants: Variants, processes: number): Effect.Effect<string, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, workDirectory } = fixture
+      const { packages, workload, workDirectory } = fixture
       const tls = yield* SecureHits.makeTlsPair(workDirectory)
       const servers = yield* serversOf(variants, (variant, executable) =>
         SecureHits.startProgram(fixture, `secure-${processes}-${variant}`, tls, executable)
       )
       const bare = yield* Peers.bareNode({
-        blobs: [blobs.small],
+        packages: [packages.small],
         workDirectory,
         bufferSize: 512 * 1024,
         buffers: 2,
@@ -146,9 +146,9 @@ const small = (fixture: Fixture, variants: Variants, processes: number): Effect.
         title: `HTTPS hit, 20 KiB, 32 connections, beside ${processes} busy processes`,
         unit: "requests/s",
         lessIsBetter: false,
-        rounds: extent.rounds,
+        rounds: workload.rounds,
         servers: [...servers, bare],
-        round: (server) => Rounds.requests(server, fixture, 32)
+        measureRound: (server) => Rounds.requestRate(server, fixture, 32)
       })
       return `${comparisonTable(compared)}\n`
     })
@@ -157,7 +157,7 @@ const small = (fixture: Fixture, variants: Variants, processes: number): Effect.
 const miss = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, origin, workDirectory } = fixture
+      const { packages, workload, origin, workDirectory } = fixture
       const servers = yield* serversOf(variants, (variant, executable) =>
         ProxyProgram.start({ name: `miss-${variant}`, workDirectory, host: origin.host, executable })
       )
@@ -165,15 +165,15 @@ const miss = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error
         title: "cold miss, one client",
         unit: "s",
         lessIsBetter: true,
-        rounds: extent.rounds,
+        rounds: workload.rounds,
         servers,
-        round: (server) =>
+        measureRound: (server) =>
           Effect.map(
-            Effect.andThen(server.empty, download(server.url(blobs.large))),
-            ([{ bytes, firstByte, seconds } = { bytes: 0, firstByte: 0, seconds: 0 }]) => ({
+            Effect.andThen(server.emptyCache, download(server.url(packages.large))),
+            ([{ bytes, firstByteSeconds, seconds } = { bytes: 0, firstByteSeconds: 0, seconds: 0 }]) => ({
               value: seconds,
               bytes,
-              firstByte: { p50: firstByte, p99: firstByte }
+              firstByte: { p50: firstByteSeconds, p99: firstByteSeconds }
             })
           )
       })

@@ -13,24 +13,24 @@ const kib = 1024
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, origin, workDirectory } = fixture
+      const { packages, workload, origin, workDirectory } = fixture
       const bare = (bufferSize: number, buffers: number) =>
-        Peers.bareNode({ blobs: [blobs.large], workDirectory, bufferSize, buffers })
+        Peers.bareNode({ packages: [packages.large], workDirectory, bufferSize, buffers })
       const servers = [
         yield* ProxyProgram.start({ name: "hit", workDirectory, host: origin.host }),
         yield* bare(512 * kib, 2),
         yield* bare(1024 * kib, 4),
         yield* bare(256 * kib, 1),
-        yield* Nginx.files(origin, workDirectory, false),
-        yield* Nginx.files(origin, workDirectory, true)
+        yield* Nginx.startFileServer(origin, workDirectory, false),
+        yield* Nginx.startFileServer(origin, workDirectory, true)
       ]
       return yield* compareServers({
-        title: `hit, ${extent.large / kib / kib} MiB, one client`,
+        title: `hit, ${workload.largeBytes / kib / kib} MiB, one client`,
         unit: "GB/s",
         lessIsBetter: false,
-        rounds: extent.rounds,
+        rounds: workload.rounds,
         servers,
-        round: (server) => Rounds.throughput(server, fixture),
+        measureRound: (server) => Rounds.throughput(server, fixture),
         notes: ["4 downloads a round on one connection; nginx with sendfile is the limit of the client"]
       })
     })
@@ -40,19 +40,24 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, origin, workDirectory } = fixture
+      const { packages, workload, origin, workDirectory } = fixture
       const servers = [
         yield* ProxyProgram.start({ name: `small-${connections}`, workDirectory, host: origin.host }),
-        yield* Peers.bareNode({ blobs: [blobs.small], workDirectory, bufferSize: 512 * kib, buffers: 2 }),
-        yield* Nginx.files(origin, workDirectory, true)
+        yield* Peers.bareNode({
+          packages: [packages.small],
+          workDirectory,
+          bufferSize: 512 * kib,
+          buffers: 2
+        }),
+        yield* Nginx.startFileServer(origin, workDirectory, true)
       ]
       return yield* compareServers({
         title: `hit, 20 KiB, ${connections} connection${connections === 1 ? "" : "s"}`,
         unit: "requests/s",
         lessIsBetter: false,
-        rounds: extent.rounds,
+        rounds: workload.rounds,
         servers,
-        round: (server) => Rounds.requests(server, fixture, connections),
+        measureRound: (server) => Rounds.requestRate(server, fixture, connections),
         notes: ["wrk, one thread; times of whole requests"]
       })
     })

@@ -4,23 +4,23 @@ import { download } from "../clients/Download.ts"
 import { anonymousMiB, peakMiB, residentMiB } from "../servers/ProcessTree.ts"
 import type { Verdict } from "../report/Report.ts"
 import * as ProxyProgram from "../servers/ProxyProgram.ts"
-import { figure } from "../report/Table.ts"
+import { formatFigure } from "../report/Table.ts"
 
-/** Measures the memory of the executable after it has served `extent.served` bytes. */
+/** Measures the memory of the executable after it has served `workload.served` bytes. */
 export const afterServing = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, origin, workDirectory } = fixture
+      const { packages, workload, origin, workDirectory } = fixture
       const server = yield* ProxyProgram.start({ name: "served", workDirectory, host: origin.host })
-      yield* download(server.url(blobs.large), Math.ceil(extent.served / blobs.large.size))
-      yield* Effect.sleep(extent.idleSeconds * 1000)
+      yield* download(server.url(packages.large), Math.ceil(workload.servedBytes / packages.large.size))
+      yield* Effect.sleep(workload.idleSeconds * 1000)
       const anonymous = anonymousMiB(server.pid)
-      const resident = `${figure(residentMiB(server.pid))} resident, peak ${figure(peakMiB(server.pid))}`
+      const resident = `${formatFigure(residentMiB(server.pid))} resident, peak ${formatFigure(peakMiB(server.pid))}`
       return [
         {
-          what: `anonymous memory after ${figure(extent.served / 1e9)} GB served`,
+          what: `anonymous memory after ${formatFigure(workload.servedBytes / 1e9)} GB served`,
           target: "<= 60 MiB",
-          measured: `${figure(anonymous)} MiB (${resident})`,
+          measured: `${formatFigure(anonymous)} MiB (${resident})`,
           met: anonymous <= 60
         }
       ]

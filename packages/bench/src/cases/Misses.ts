@@ -3,7 +3,7 @@ import type { Fixture } from "../servers/Fixture.ts"
 import { compareServers, type Sample } from "./CompareServers.ts"
 import { download } from "../clients/Download.ts"
 import * as Nginx from "../servers/Nginx.ts"
-import type { Blob } from "../servers/Blob.ts"
+import type { RegistryPackage } from "../servers/RegistryPackage.ts"
 import type { Comparison } from "../report/Report.ts"
 import type { MeasuredServer } from "../servers/MeasuredServer.ts"
 import { percentiles } from "../report/Statistics.ts"
@@ -13,53 +13,59 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 type Servers = Effect.Effect<ReadonlyArray<MeasuredServer>, Error, Scope.Scope>
 
 /** Starts the program and other pull-through caches of the registry `host`. The last result is the registry itself. */
-const pullers = ({ has, origin, workDirectory }: Fixture, name: string, host: string): Servers =>
+const pullers = ({ hasPeer, origin, workDirectory }: Fixture, name: string, host: string): Servers =>
   Effect.gen(function* () {
     return [
       yield* ProxyProgram.start({ name, workDirectory, host }),
-      ...(has("docker-registry") ? [yield* Peers.distribution({ upstream: host, workDirectory })] : []),
-      yield* Nginx.cache({ upstream: host, workDirectory, name }),
+      ...(hasPeer("docker-registry") ? [yield* Peers.distribution({ upstream: host, workDirectory })] : []),
+      yield* Nginx.startProxyCache({ upstream: host, workDirectory, name }),
       Peers.direct(origin, host)
     ]
   })
 
 /** Waits 150 ms for the server to store the file of the previous round. Then empties the cache. */
 const emptied = (server: MeasuredServer): Effect.Effect<void> =>
-  Effect.andThen(Effect.sleep("150 millis"), server.empty)
+  Effect.andThen(Effect.sleep("150 millis"), server.emptyCache)
 
 /** Measures `clients` concurrent downloads of a package that is not cached. Fails if a download is incomplete. */
-export const cold = (server: MeasuredServer, blob: Blob, clients: number): Effect.Effect<Sample, Error> =>
+export const cold = (
+  server: MeasuredServer,
+  wanted: RegistryPackage,
+  clients: number
+): Effect.Effect<Sample, Error> =>
   Effect.gen(function* () {
     yield* emptied(server)
     const began = performance.now()
     const all = yield* Effect.all(
-      Array.from({ length: clients }, () => download(server.url(blob))),
+      Array.from({ length: clients }, () => download(server.url(wanted))),
       { concurrency: "unbounded" }
     )
     const seconds = (performance.now() - began) / 1000
     const downloads = all.flat()
-    const short = downloads.find(({ bytes }) => bytes !== blob.size)
+    const short = downloads.find(({ bytes }) => bytes !== wanted.size)
     if (short !== undefined)
-      return yield* Effect.fail(new Error(`${server.name} sent ${short.bytes} bytes, expected ${blob.size}`))
+      return yield* Effect.fail(
+        new Error(`${server.name} sent ${short.bytes} bytes, expected ${wanted.size}`)
+      )
     return {
       // With a single client, the value is curl's own time, which excludes the start of curl.
       value: clients === 1 ? (downloads[0]?.seconds ?? Number.NaN) : seconds,
-      bytes: clients * blob.size,
-      firstByte: percentiles(downloads.map(({ firstByte }) => firstByte))
+      bytes: clients * wanted.size,
+      firstByte: percentiles(downloads.map(({ firstByteSeconds }) => firstByteSeconds))
     }
   })
 
 /** Compares how long servers take to send one client a package that is not cached. */
-export const single = (fixture: Fixture, blob: Blob): Effect.Effect<Comparison, Error> =>
+export const single = (fixture: Fixture, wanted: RegistryPackage): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
       return yield* compareServers({
-        title: `cold miss, ${blob.size / 1024 / 1024} MiB`,
+        title: `cold miss, ${wanted.size / 1024 / 1024} MiB`,
         unit: "s",
         lessIsBetter: true,
-        rounds: fixture.extent.rounds,
-        servers: yield* pullers(fixture, `cold-${blob.size}`, fixture.origin.host),
-        round: (server) => cold(server, blob, 1),
+        rounds: fixture.workload.rounds,
+        servers: yield* pullers(fixture, `cold-${wanted.size}`, fixture.origin.host),
+        measureRound: (server) => cold(server, wanted, 1),
         notes: [
           "the registry is nginx with static files (sendfile); the cache is emptied before every download"
         ]
@@ -76,16 +82,20 @@ export const limited = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     Effect.gen(function* () {
       const host = fixture.origin.limitedHost
       return yield* compareServers({
-        title: `cold miss, ${fixture.blobs.large.size / 1024 / 1024} MiB, upstream at 1 Gbit/s`,
+        title: `cold miss, ${fixture.packages.large.size / 1024 / 1024} MiB, upstream at 1 Gbit/s`,
         unit: "s",
         lessIsBetter: true,
-        rounds: fixture.extent.rounds,
+        rounds: fixture.workload.rounds,
         servers: [
           yield* ProxyProgram.start({ name: "limited", workDirectory: fixture.workDirectory, host }),
-          yield* Nginx.cache({ upstream: host, workDirectory: fixture.workDirectory, name: "limited" }),
+          yield* Nginx.startProxyCache({
+            upstream: host,
+            workDirectory: fixture.workDirectory,
+            name: "limited"
+          }),
           Peers.direct(fixture.origin, host)
         ],
-        round: (server) => cold(server, fixture.blobs.large, 1),
+        measureRound: (server) => cold(server, fixture.packages.large, 1),
         notes: ["nginx limit_rate 125000000"]
       })
     })
@@ -97,12 +107,12 @@ export const concurrent = (fixture: Fixture, clients: number): Effect.Effect<Com
     Effect.gen(function* () {
       const servers = yield* pullers(fixture, `concurrent-${clients}`, fixture.origin.host)
       return yield* compareServers({
-        title: `${clients} concurrent cold misses, ${fixture.blobs.large.size / 1024 / 1024} MiB`,
+        title: `${clients} concurrent cold misses, ${fixture.packages.large.size / 1024 / 1024} MiB`,
         unit: "s",
         lessIsBetter: true,
-        rounds: fixture.extent.rounds,
+        rounds: fixture.workload.rounds,
         servers: servers.filter(({ name }) => !name.startsWith("direct")),
-        round: (server) => cold(server, fixture.blobs.large, clients),
+        measureRound: (server) => cold(server, fixture.packages.large, clients),
         notes: ["until the last client has the whole package; nginx with proxy_cache_lock"]
       })
     })

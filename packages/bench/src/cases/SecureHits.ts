@@ -48,7 +48,7 @@ export const startProgram = (
   Effect.gen(function* () {
     const { origin, workDirectory } = fixture
     const kubeconfig = yield* FakeApiServer.start(fixture.workDirectory, name)
-    const { args, command, log } = yield* ProxyProgram.launch({
+    const { args, command, log } = yield* ProxyProgram.prepareLaunch({
       name,
       workDirectory,
       hosts: [origin.host],
@@ -65,8 +65,8 @@ export const startProgram = (
     return {
       name: "registry-packages-proxy",
       pid,
-      url: (blob) => ProxyProgram.packageUrl(port, origin.host, blob).replace("http:", "https:"),
-      empty: Effect.void
+      url: (wanted) => ProxyProgram.packageUrl(port, origin.host, wanted).replace("http:", "https:"),
+      emptyCache: Effect.void
     }
   })
 
@@ -75,13 +75,19 @@ const servers = Effect.fnUntraced(function* (
   name: string,
   size: "large" | "small"
 ): Effect.fn.Return<ReadonlyArray<MeasuredServer>, Error, Scope.Scope> {
-  const { blobs, origin, workDirectory } = fixture
+  const { packages, origin, workDirectory } = fixture
   const tls = yield* makeTlsPair(workDirectory)
   return [
     yield* startProgram(fixture, name, tls),
-    yield* Peers.bareNode({ blobs: [blobs[size]], workDirectory, bufferSize: 512 * kib, buffers: 2, tls }),
-    yield* Nginx.files(origin, workDirectory, false, tls),
-    yield* Nginx.files(origin, workDirectory, true, tls),
+    yield* Peers.bareNode({
+      packages: [packages[size]],
+      workDirectory,
+      bufferSize: 512 * kib,
+      buffers: 2,
+      tls
+    }),
+    yield* Nginx.startFileServer(origin, workDirectory, false, tls),
+    yield* Nginx.startFileServer(origin, workDirectory, true, tls),
     ...(yield* RbacProxy.servers(fixture, name, tls))
   ]
 })
@@ -96,14 +102,14 @@ const note =
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { extent } = fixture
+      const { workload } = fixture
       return yield* compareServers({
-        title: `HTTPS hit, ${extent.large / kib / kib} MiB, one client`,
+        title: `HTTPS hit, ${workload.largeBytes / kib / kib} MiB, one client`,
         unit: "GB/s",
         lessIsBetter: false,
-        rounds: extent.rounds,
+        rounds: workload.rounds,
         servers: yield* servers(fixture, "secure-large", "large"),
-        round: (server) => Rounds.throughput(server, fixture),
+        measureRound: (server) => Rounds.throughput(server, fixture),
         notes: [`4 downloads a round on one connection; ${note}`]
       })
     })
@@ -113,14 +119,14 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { extent } = fixture
+      const { workload } = fixture
       return yield* compareServers({
         title: `HTTPS hit, 20 KiB, ${connections} connections`,
         unit: "requests/s",
         lessIsBetter: false,
-        rounds: extent.rounds,
+        rounds: workload.rounds,
         servers: yield* servers(fixture, `secure-small-${connections}`, "small"),
-        round: (server) => Rounds.requests(server, fixture, connections),
+        measureRound: (server) => Rounds.requestRate(server, fixture, connections),
         notes: [`wrk, one thread; times of whole requests; ${note}`]
       })
     })

@@ -4,52 +4,56 @@ import { type Fixture, mib } from "../servers/Fixture.ts"
 import * as ClientProgram from "../clients/ClientProgram.ts"
 import { download } from "../clients/Download.ts"
 import type { SlowReadersOutcome } from "../clients/SlowReadersClient.ts"
-import { type Blob, makeBlob } from "../servers/Blob.ts"
+import { type RegistryPackage, makePackage } from "../servers/RegistryPackage.ts"
 import { cpuSeconds, resetPeak, peakMiB } from "../servers/ProcessTree.ts"
 import type { Verdict } from "../report/Report.ts"
 import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
-import { figure } from "../report/Table.ts"
+import { formatFigure } from "../report/Table.ts"
 
 type Measured = SlowReadersOutcome & { readonly cpu: number }
 
 const fast = 50
 const slow = 20
 
-const clients = (url: string, slowOnes: number, blob: Blob): Effect.Effect<SlowReadersOutcome, Error> =>
-  ClientProgram.run("SlowReadersClient.ts", [url, fast, slowOnes, blob.size])
+const clients = (
+  url: string,
+  slowOnes: number,
+  wanted: RegistryPackage
+): Effect.Effect<SlowReadersOutcome, Error> =>
+  ClientProgram.runClientProgram("SlowReadersClient.ts", [url, fast, slowOnes, wanted.size])
 
 /**
  * Measures how long 50 clients take to download one package that is not cached, without and with 20 slow clients beside
  * them. Each slow client reads 64 KiB/s.
  */
 export const slowReaders = ({
-  blobs,
-  extent,
+  packages,
+  workload,
   origin,
   workDirectory
 }: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const blob = makeBlob(join(workDirectory, "origin"), extent.slowReadersSize)
+      const wanted = makePackage(join(workDirectory, "origin"), workload.slowReadersBytes)
       const server = yield* ProxyProgram.start({ name: "slow-readers", workDirectory, host: origin.host })
-      yield* download(server.url(blobs.crowd))
+      yield* download(server.url(packages.crowd))
       const measure = (slowOnes: number) =>
         Effect.gen(function* () {
-          yield* server.empty
+          yield* server.emptyCache
           const before = cpuSeconds(server.pid)
-          const outcome = yield* clients(server.url(blob), slowOnes, blob)
+          const outcome = yield* clients(server.url(wanted), slowOnes, wanted)
           return { ...outcome, cpu: cpuSeconds(server.pid) - before }
         })
       const rounds: Array<{ readonly alone: Measured; readonly beside: Measured; readonly peak: number }> = []
-      for (let round = 0; round < extent.slowReadersRounds; round++) {
+      for (let round = 0; round < workload.slowReadersRounds; round++) {
         const alone = yield* measure(0)
         resetPeak(server.pid)
         const beside = yield* measure(slow)
         const peak = peakMiB(server.pid)
         yield* Console.log(
-          `with slow readers: ${figure(beside.last)} s, ${figure(beside.cpu)} of CPU; ` +
-            `without: ${figure(alone.last)} s, ${figure(alone.cpu)} of CPU; ${figure(peak)} MiB`
+          `with slow readers: ${formatFigure(beside.last)} s, ${formatFigure(beside.cpu)} of CPU; ` +
+            `without: ${formatFigure(alone.last)} s, ${formatFigure(alone.cpu)} of CPU; ${formatFigure(peak)} MiB`
         )
         rounds.push({ alone, beside, peak })
       }
@@ -58,15 +62,16 @@ export const slowReaders = ({
       const failures = rounds.flatMap(({ alone, beside }) => [...alone.failures, ...beside.failures])
       const peak = Math.max(...rounds.map((round) => round.peak))
       const had = rounds.map(
-        ({ beside }) => `${figure(beside.minSlowBytes / mib)}-${figure(beside.maxSlowBytes / mib)}`
+        ({ beside }) =>
+          `${formatFigure(beside.minSlowBytes / mib)}-${formatFigure(beside.maxSlowBytes / mib)}`
       )
       return [
         {
-          what: `${fast} clients of one ${extent.slowReadersSize / mib} MiB miss, beside ${slow} that read 64 KiB/s`,
+          what: `${fast} clients of one ${workload.slowReadersBytes / mib} MiB miss, beside ${slow} that read 64 KiB/s`,
           target: "<= 1.15x the time without them",
           measured:
-            `${figure(of("beside", "last") / of("alone", "last"))}x: ${figure(of("beside", "last"))} s against ` +
-            `${figure(of("alone", "last"))} s (CPU ${figure(of("beside", "cpu") / of("alone", "cpu"))}x); ` +
+            `${formatFigure(of("beside", "last") / of("alone", "last"))}x: ${formatFigure(of("beside", "last"))} s against ` +
+            `${formatFigure(of("alone", "last"))} s (CPU ${formatFigure(of("beside", "cpu") / of("alone", "cpu"))}x); ` +
             `the slow ones received ${had.join(", ")} MiB; ${failures.length} failures` +
             (failures.length > 0 ? ` (${failures[0]})` : ""),
           met: failures.length === 0 && of("beside", "last") <= 1.15 * of("alone", "last")
@@ -74,7 +79,7 @@ export const slowReaders = ({
         {
           what: "the same: resident memory",
           target: "< 200 MiB",
-          measured: `${figure(peak)} MiB`,
+          measured: `${formatFigure(peak)} MiB`,
           met: peak < 200
         }
       ]

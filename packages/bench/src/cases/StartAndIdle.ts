@@ -7,7 +7,7 @@ import { anonymousMiB, residentMiB } from "../servers/ProcessTree.ts"
 import type { Verdict } from "../report/Report.ts"
 import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median, spread } from "../report/Statistics.ts"
-import { align, figure } from "../report/Table.ts"
+import { alignColumns, formatFigure } from "../report/Table.ts"
 
 const isHealthy = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -22,28 +22,28 @@ const isHealthy = (port: number): Promise<boolean> =>
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
 /** The measurements of one start. Memory is in MiB. */
-export interface Run {
+export interface StartMeasurement {
   /** Seconds from the start of the process to the first response of /healthz with status 200. */
   readonly seconds: number
-  readonly anonymous: number
-  readonly resident: number
+  readonly anonymousMiB: number
+  readonly residentMiB: number
 }
 
 /**
- * Starts the program and waits until /healthz responds with 200. Measures memory `extent.idleSeconds` seconds later.
+ * Starts the program and waits until /healthz responds with 200. Measures memory `workload.idleSeconds` seconds later.
  */
 export const startOnce = (
   fixture: Fixture,
   options: {
     readonly name: string
-    readonly form?: ProxyProgram.Form
+    readonly form?: ProxyProgram.ShippedForm
     readonly executable?: string
     /** All environment variables of the program. Default: the variables of the benchmark. */
     readonly env?: Readonly<Record<string, string>>
   }
-): Effect.Effect<Run, Error, Scope.Scope> =>
+): Effect.Effect<StartMeasurement, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { args, command, port } = yield* ProxyProgram.launch({
+    const { args, command, port } = yield* ProxyProgram.prepareLaunch({
       ...options,
       workDirectory: fixture.workDirectory,
       hosts: [fixture.origin.host],
@@ -74,35 +74,38 @@ export const startOnce = (
       },
       catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
     })
-    yield* Effect.sleep(fixture.extent.idleSeconds * 1000)
+    yield* Effect.sleep(fixture.workload.idleSeconds * 1000)
     const pid = child.pid ?? 0
-    return { seconds, anonymous: anonymousMiB(pid), resident: residentMiB(pid) }
+    return { seconds, anonymousMiB: anonymousMiB(pid), residentMiB: residentMiB(pid) }
   })
 
-interface FormRun extends Run {
-  readonly form: ProxyProgram.Form
+interface FormRun extends StartMeasurement {
+  readonly form: ProxyProgram.ShippedForm
 }
 
-const table = (runs: ReadonlyArray<FormRun>, forms: ReadonlyArray<ProxyProgram.Form>): string =>
-  align([
+const table = (runs: ReadonlyArray<FormRun>, forms: ReadonlyArray<ProxyProgram.ShippedForm>): string =>
+  alignColumns([
     ["start and idle memory", "start s", "min", "max", "anonymous MiB", "file-backed", "resident"],
     ...forms.map((form) => {
       const own = runs.filter((run) => run.form === form)
       const seconds = spread(own.map(({ seconds }) => seconds))
       const memory = [
-        own.map(({ anonymous }) => anonymous),
-        own.map(({ anonymous, resident }) => resident - anonymous),
-        own.map(({ resident }) => resident)
+        own.map(({ anonymousMiB }) => anonymousMiB),
+        own.map(({ anonymousMiB, residentMiB }) => residentMiB - anonymousMiB),
+        own.map(({ residentMiB }) => residentMiB)
       ]
-      return [`  ${form}`, ...[seconds.median, seconds.min, seconds.max, ...memory.map(median)].map(figure)]
+      return [
+        `  ${form}`,
+        ...[seconds.median, seconds.min, seconds.max, ...memory.map(median)].map(formatFigure)
+      ]
     })
   ])
 
 /** Measures start time and idle memory of the program as script, as executable and in its image. */
 export const start = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.gen(function* () {
-    const forms = ProxyProgram.forms.filter((form) => form !== "image" || "root" in fixture.image)
-    const rounds = Array.from({ length: fixture.extent.rounds }, (_, index) => index)
+    const forms = ProxyProgram.shippedForms.filter((form) => form !== "image" || "root" in fixture.image)
+    const rounds = Array.from({ length: fixture.workload.rounds }, (_, index) => index)
     const runs = yield* Effect.forEach(
       rounds.flatMap((index) => forms.map((form) => ({ form, index }))),
       ({ form, index }) =>
@@ -115,7 +118,7 @@ export const start = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, E
     const executable = runs.filter(({ form }) => form === "executable")
     const verdict = (what: string, values: ReadonlyArray<number>, atMost: number, unit: string): Verdict => {
       const { max, median, min } = spread(values)
-      const measured = `${figure(median)} (${figure(min)} to ${figure(max)}) ${unit}`
+      const measured = `${formatFigure(median)} (${formatFigure(min)} to ${formatFigure(max)}) ${unit}`
       return { what, target: `<= ${atMost} ${unit}`, measured, met: median <= atMost }
     }
     return [
@@ -127,13 +130,13 @@ export const start = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, E
       ),
       verdict(
         "the same: anonymous memory, idle",
-        executable.map(({ anonymous }) => anonymous),
+        executable.map(({ anonymousMiB }) => anonymousMiB),
         30,
         "MiB"
       ),
       verdict(
         "the same: resident memory, idle",
-        executable.map(({ resident }) => resident),
+        executable.map(({ residentMiB }) => residentMiB),
         112,
         "MiB"
       )

@@ -9,7 +9,7 @@ import * as Rounds from "./Rounds.ts"
 import type { MeasuredServer } from "../servers/MeasuredServer.ts"
 import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
-import { figure } from "../report/Table.ts"
+import { formatFigure } from "../report/Table.ts"
 
 /** Starts a collector that accepts all telemetry, and returns its URL. The collector stops when the scope ends. */
 const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function* () {
@@ -43,7 +43,7 @@ export const subjects = {
  * every request traced.
  */
 const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
-  const { against, origin, workDirectory } = fixture
+  const { otherExecutable, origin, workDirectory } = fixture
   const program = (
     subject: string,
     options: { readonly env?: Record<string, string>; readonly executable?: string }
@@ -61,9 +61,9 @@ const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
   const on = yield* program(subjects.on, {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: yield* collector }
   })
-  return against === undefined
+  return otherExecutable === undefined
     ? [off, on]
-    : [yield* program(subjects.other, { executable: against }), off, on]
+    : [yield* program(subjects.other, { executable: otherExecutable }), off, on]
 })
 
 const notes = [
@@ -74,16 +74,16 @@ const comparisonOf = (
   fixture: Fixture,
   name: string,
   about: { readonly title: string; readonly unit: string; readonly lessIsBetter?: boolean },
-  round: (server: MeasuredServer) => Effect.Effect<Sample, Error>
+  measureRound: (server: MeasuredServer) => Effect.Effect<Sample, Error>
 ): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
       return yield* compareServers({
         lessIsBetter: false,
         ...about,
-        rounds: Math.max(10, fixture.extent.rounds),
+        rounds: Math.max(10, fixture.workload.rounds),
         servers: yield* servers(fixture, name),
-        round,
+        measureRound,
         notes
       })
     })
@@ -95,7 +95,7 @@ export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     fixture,
     "traced-small",
     { title: "traced: hit, 20 KiB, 32 connections", unit: "requests/s" },
-    (server) => Rounds.requests(server, fixture, 32)
+    (server) => Rounds.requestRate(server, fixture, 32)
   )
 
 /** Compares how fast the programs send a large cached package to one client. */
@@ -110,7 +110,7 @@ export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     fixture,
     "traced-miss",
     { title: "traced: cold miss, large", unit: "s", lessIsBetter: true },
-    (server) => cold(server, fixture.blobs.large, 1)
+    (server) => cold(server, fixture.packages.large, 1)
   )
 
 /** Measures the idle memory of each program. The target is met if there is no other build to compare with. */
@@ -119,17 +119,19 @@ export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Er
     Effect.gen(function* () {
       const endpoint = yield* collector
       const forms = {
-        ...(fixture.against === undefined ? {} : { "other build": { executable: fixture.against } }),
+        ...(fixture.otherExecutable === undefined
+          ? {}
+          : { "other build": { executable: fixture.otherExecutable } }),
         off: {},
         on: { env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } }
       }
       const anonymous: Record<string, Array<number>> = {}
-      for (let index = 0; index < fixture.extent.rounds; index++) {
+      for (let index = 0; index < fixture.workload.rounds; index++) {
         for (const [form, options] of Object.entries(forms)) {
           const run = yield* Effect.scoped(
             StartAndIdle.startOnce(fixture, { name: `traced-idle-${form}-${index}`, ...options })
           )
-          anonymous[form] = [...(anonymous[form] ?? []), run.anonymous]
+          anonymous[form] = [...(anonymous[form] ?? []), run.anonymousMiB]
         }
       }
       const medians = Object.entries(anonymous).map(([form, values]) => [form, median(values)] as const)
@@ -139,8 +141,8 @@ export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Er
         {
           what: "anonymous memory, idle, telemetry off",
           target: "<= the other build + 0.5 MiB",
-          measured: medians.map(([form, value]) => `${form} ${figure(value)} MiB`).join(", "),
-          met: fixture.against === undefined || grown <= 0.5
+          measured: medians.map(([form, value]) => `${form} ${formatFigure(value)} MiB`).join(", "),
+          met: fixture.otherExecutable === undefined || grown <= 0.5
         }
       ]
     })

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
  * Runs a file of this folder as a process, and parses the JSON that the process prints. If the process fails, the error
  * contains its stderr.
  */
-export const run = <Outcome>(
+export const runClientProgram = <Outcome>(
   file: string,
   args: ReadonlyArray<string | number>
 ): Effect.Effect<Outcome, Error> =>

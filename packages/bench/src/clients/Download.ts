@@ -5,7 +5,7 @@ import { execFile } from "node:child_process"
 export interface Download {
   readonly seconds: number
   /** Seconds from the start of the request to the first byte of the response head. */
-  readonly firstByte: number
+  readonly firstByteSeconds: number
   readonly bytes: number
   readonly connections: number
 }
@@ -37,9 +37,9 @@ export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Do
         if (failed !== undefined) return resume(Effect.fail(new Error(`${url}: status ${failed[3]}`)))
         resume(
           Effect.succeed(
-            lines.map(([seconds = 0, firstByte = 0, bytes = 0, , connections = 0]) => ({
+            lines.map(([seconds = 0, firstByteSeconds = 0, bytes = 0, , connections = 0]) => ({
               seconds,
-              firstByte,
+              firstByteSeconds,
               bytes,
               connections
             }))
@@ -53,8 +53,8 @@ export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Do
   })
 
 /** The result of one run of wrk. */
-export interface Rate {
-  readonly perSecond: number
+export interface WrkResult {
+  readonly requestsPerSecond: number
   readonly errors: number
   /** The lines of wrk's output that report errors. */
   readonly errorLines: string
@@ -72,7 +72,7 @@ const duration = (text: string | undefined): number => {
 }
 
 /** Requests one URL with wrk at the highest rate, for `seconds` seconds. */
-export const rate = (url: string, connections: number, seconds: number): Effect.Effect<Rate, Error> =>
+export const runWrk = (url: string, connections: number, seconds: number): Effect.Effect<WrkResult, Error> =>
   Effect.callback((resume) => {
     const args = [
       "-t1",
@@ -91,7 +91,7 @@ export const rate = (url: string, connections: number, seconds: number): Effect.
       const [, ...broken] = /connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout) ?? []
       resume(
         Effect.succeed({
-          perSecond: Number(perSecond),
+          requestsPerSecond: Number(perSecond),
           errors: [bad, ...broken].reduce((sum, count) => sum + Number(count), 0),
           errorLines: (stdout.match(/^ *(?:Socket errors|Non-2xx).*$/gm) ?? []).join(",").trim(),
           p50: duration(/50%\s+(\S+)/.exec(stdout)?.[1]),

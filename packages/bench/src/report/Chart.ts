@@ -1,5 +1,5 @@
 import type { Comparison } from "./Report.ts"
-import { figure } from "./Table.ts"
+import { formatFigure } from "./Table.ts"
 
 const width = 760
 const labels = 250
@@ -20,7 +20,7 @@ const section = (comparison: Comparison, top: number): { readonly svg: string; r
       `<text x="${labels - 8}" y="${y + 12}" text-anchor="end">${escape(row.subject)}</text>`,
       `<rect x="${labels}" y="${y}" width="${scale(median).toFixed(1)}" height="${bar}" fill="${index === 0 ? "#2f6fab" : "#b8c4d0"}"/>`,
       `<line x1="${(labels + scale(min)).toFixed(1)}" x2="${(labels + scale(max)).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="#222"/>`,
-      `<text x="${(labels + scale(max) + 6).toFixed(1)}" y="${y + 12}">${figure(median)}</text>`
+      `<text x="${(labels + scale(max) + 6).toFixed(1)}" y="${y + 12}">${formatFigure(median)}</text>`
     ].join("")
   })
   const title = `${comparison.title} (${comparison.unit}, ${comparison.lessIsBetter ? "less" : "more"} is better)`
@@ -31,7 +31,7 @@ const section = (comparison: Comparison, top: number): { readonly svg: string; r
 }
 
 /** Returns an SVG of all comparisons. Each bar shows a median, and the line on it goes from minimum to maximum. */
-export const chart = (comparisons: ReadonlyArray<Comparison>): string => {
+export const renderChart = (comparisons: ReadonlyArray<Comparison>): string => {
   let top = 8
   const sections = comparisons.map((comparison) => {
     const { height, svg } = section(comparison, top)

@@ -1,5 +1,5 @@
 import type { Comparison, Report, Row, Verdict } from "./Report.ts"
-import { figure } from "./Table.ts"
+import { formatFigure } from "./Table.ts"
 
 const cell = (text: string): string => text.replaceAll("|", "\\|")
 
@@ -8,16 +8,16 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
     .map((row) => `| ${row.map(cell).join(" | ")} |`)
     .join("\n")
 
-const optional = (value: number | undefined): string => (value === undefined ? "" : figure(value))
+const optional = (value: number | undefined): string => (value === undefined ? "" : formatFigure(value))
 
 const millis = (seconds: number | undefined): string =>
   optional(seconds === undefined ? undefined : seconds * 1000)
 
 const cells = ({ cpuPerGb, firstByte, peakRss, ratio, subject, value }: Row): ReadonlyArray<string> => [
   subject,
-  figure(value.median),
-  `${figure(value.min)}-${figure(value.max)}`,
-  `${figure(ratio)}x`,
+  formatFigure(value.median),
+  `${formatFigure(value.min)}-${formatFigure(value.max)}`,
+  `${formatFigure(ratio)}x`,
   optional(cpuPerGb),
   optional(peakRss),
   millis(firstByte?.p50),

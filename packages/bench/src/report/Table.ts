@@ -1,14 +1,14 @@
 import type { Comparison, Report, Row } from "./Report.ts"
 
 /** Formats a number with about three significant figures. Returns `-` if the number is not finite. */
-export const figure = (value: number): string => {
+export const formatFigure = (value: number): string => {
   if (!Number.isFinite(value)) return "-"
   const size = Math.abs(value)
   return value.toFixed(size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 4)
 }
 
 /** Formats rows as text. The first column is aligned to the left, the other columns to the right. */
-export const align = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+export const alignColumns = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows
     .map((row) =>
@@ -22,17 +22,17 @@ export const align = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
     .join("\n")
 }
 
-const optional = (value: number | undefined): string => (value === undefined ? "" : figure(value))
+const optional = (value: number | undefined): string => (value === undefined ? "" : formatFigure(value))
 
 const millis = (seconds: number | undefined): string =>
   optional(seconds === undefined ? undefined : seconds * 1000)
 
 const cells = (row: Row): ReadonlyArray<string> => [
   `  ${row.subject}`,
-  figure(row.value.median),
-  figure(row.value.min),
-  figure(row.value.max),
-  `${figure(row.ratio)}x`,
+  formatFigure(row.value.median),
+  formatFigure(row.value.min),
+  formatFigure(row.value.max),
+  `${formatFigure(row.ratio)}x`,
   optional(row.cpuPerGb),
   optional(row.peakRss),
   millis(row.firstByte?.p50),
@@ -44,7 +44,7 @@ const head = ["median", "min", "max", "ratio", "CPU s/GB", "peak MiB", "first p5
 /** Formats a comparison as a text table. */
 export const comparisonTable = (comparison: Comparison): string =>
   [
-    align([
+    alignColumns([
       [
         `${comparison.title} [${comparison.unit}, ${comparison.lessIsBetter ? "less" : "more"} is better]`,
         ...head
@@ -56,7 +56,7 @@ export const comparisonTable = (comparison: Comparison): string =>
 
 /** Formats the targets and their measurements as a text table. */
 export const verdictTable = ({ verdicts }: Report): string =>
-  align([
+  alignColumns([
     ["target", "required", "measured", ""],
     ...verdicts.map(({ target, measured, met, what }) => [what, target, measured, met ? "met" : "NOT MET"])
   ])

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /** The directory with the image's files, or the reason why the image is missing. */
-export type Found = { readonly root: string } | { readonly missing: string }
+export type ImageAvailability = { readonly root: string } | { readonly missing: string }
 
 const licences = fileURLToPath(new URL("../../../proxy/dist/licences", import.meta.url))
 
@@ -18,16 +18,16 @@ const needed = ["buildah", "apt-get", "dpkg-deb", "unshare"]
  * Builds and mounts the image of the executable in `workDirectory`, on a base of Debian packages. Returns `missing` if
  * a program or root rights are missing, or if the build fails.
  */
-export const make = (workDirectory: string): Effect.Effect<Found> => {
+export const make = (workDirectory: string): Effect.Effect<ImageAvailability> => {
   const absent = needed.filter((name) => spawnSync("which", [name]).status !== 0)
   if (absent.length > 0) return Effect.succeed({ missing: `image skipped: needs ${absent.join(", ")}` })
   if (process.getuid?.() !== 0) return Effect.succeed({ missing: "image skipped: needs root" })
   const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64"
   return Effect.tryPromise(async () => {
     const buildah = Buildah.make(join(workDirectory, "buildah"))
-    const { names } = await ImageLayout.make(buildah, {
+    const { imageNames: names } = await ImageLayout.make(buildah, {
       layout: join(workDirectory, "image"),
-      work: join(workDirectory, "image-parts"),
+      workDirectory: join(workDirectory, "image-parts"),
       executables: { [architecture]: join(workDirectory, "registry-packages-proxy") },
       licences,
       source: { version: "0.0.0", commit: "unknown", time: 0 }

@@ -4,49 +4,49 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as BuiltImage from "./BuiltImage.ts"
-import { type Blob, makeBlob } from "./Blob.ts"
+import { type RegistryPackage, makePackage } from "./RegistryPackage.ts"
 import { make as makeOrigin, type Origin } from "./Origin.ts"
 import * as RbacProxy from "./RbacProxy.ts"
 import * as ProxyProgram from "./ProxyProgram.ts"
 
 /** Sizes, rounds and times of a run. */
-export interface Extent {
+export interface Workload {
   readonly rounds: number
   /** Size of the large package, in bytes. */
-  readonly large: number
+  readonly largeBytes: number
   /** Size of the huge package, in bytes. If undefined, the case with this package is skipped. */
-  readonly huge: number | undefined
+  readonly hugeBytes: number | undefined
   readonly wrkSeconds: number
   /** Size of the package for fast and slow readers, in bytes. */
-  readonly slowReadersSize: number
+  readonly slowReadersBytes: number
   /** Rounds of the case with slow readers. */
   readonly slowReadersRounds: number
   /** Bytes that the program serves before its memory is measured. */
-  readonly served: number
+  readonly servedBytes: number
   readonly idleSeconds: number
 }
 
 export const mib = 1024 * 1024
 
-export const full: Extent = {
+export const fullWorkload: Workload = {
   rounds: 5,
-  large: 256 * mib,
-  huge: 1024 * mib,
+  largeBytes: 256 * mib,
+  hugeBytes: 1024 * mib,
   wrkSeconds: 3,
-  slowReadersSize: 600 * mib,
+  slowReadersBytes: 600 * mib,
   slowReadersRounds: 3,
-  served: 10e9,
+  servedBytes: 10e9,
   idleSeconds: 5
 }
 
-export const quick: Extent = {
+export const quickWorkload: Workload = {
   rounds: 3,
-  large: 64 * mib,
-  huge: undefined,
+  largeBytes: 64 * mib,
+  hugeBytes: undefined,
   wrkSeconds: 1,
-  slowReadersSize: 100 * mib,
+  slowReadersBytes: 100 * mib,
   slowReadersRounds: 1,
-  served: 2e9,
+  servedBytes: 2e9,
   idleSeconds: 3
 }
 
@@ -60,25 +60,25 @@ const peers = {
 export type Peer = keyof typeof peers
 
 /** Names of the programs that `--install` installs. RequiredPrograms.ts of e2e has their Debian packages. */
-export const requiredPrograms: ReadonlyArray<string> = [...Object.keys(peers), "openssl"]
+export const installablePrograms: ReadonlyArray<string> = [...Object.keys(peers), "openssl"]
 
 /** The servers, files and settings that all cases share. */
 export interface Fixture {
-  readonly extent: Extent
+  readonly workload: Workload
   readonly workDirectory: string
   /** Path of another build's executable. The cases `traced-*` compare it with the program. */
-  readonly against: string | undefined
+  readonly otherExecutable: string | undefined
   readonly origin: Origin
-  readonly blobs: {
-    readonly small: Blob
-    readonly crowd: Blob
-    readonly medium: Blob
-    readonly large: Blob
-    readonly huge: Blob | undefined
+  readonly packages: {
+    readonly small: RegistryPackage
+    readonly crowd: RegistryPackage
+    readonly medium: RegistryPackage
+    readonly large: RegistryPackage
+    readonly huge: RegistryPackage | undefined
   }
-  readonly rbacProxy: RbacProxy.Found
-  readonly image: BuiltImage.Found
-  readonly has: (peer: Peer) => boolean
+  readonly rbacProxy: RbacProxy.RbacProxyAvailability
+  readonly image: BuiltImage.ImageAvailability
+  readonly hasPeer: (peer: Peer) => boolean
   readonly missing: ReadonlyArray<string>
 }
 
@@ -102,16 +102,19 @@ export interface FixtureOptions {
   readonly rbacProxy: boolean
   readonly image: boolean
   /** Path of another build's executable. The cases `traced-*` compare it with the program. */
-  readonly against?: string | undefined
+  readonly otherExecutable?: string | undefined
 }
 
 const unwanted = { missing: "" }
 
 /**
- * Creates a work directory, blobs, and a registry that serves the blobs. All are removed when the scope ends. Fails if
+ * Creates a work directory, packages, and a registry that serves the packages. All are removed when the scope ends. Fails if
  * nginx or curl is missing.
  */
-export const make = (extent: Extent, wanted: FixtureOptions): Effect.Effect<Fixture, Error, Scope.Scope> =>
+export const make = (
+  workload: Workload,
+  wanted: FixtureOptions
+): Effect.Effect<Fixture, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const names: ReadonlyArray<Peer> = ["nginx", "docker-registry", "wrk", "curl"]
     const absent = new Set(names.filter((name) => !isThere(name)))
@@ -129,23 +132,23 @@ export const make = (extent: Extent, wanted: FixtureOptions): Effect.Effect<Fixt
     const image = wanted.image ? yield* BuiltImage.make(workDirectory) : unwanted
     const directory = join(workDirectory, "origin")
     mkdirSync(directory)
-    const blobs = {
-      small: makeBlob(directory, 20 * 1024),
-      crowd: makeBlob(directory, mib),
-      medium: makeBlob(directory, 64 * mib),
-      large: makeBlob(directory, extent.large),
-      huge: extent.huge === undefined ? undefined : makeBlob(directory, extent.huge)
+    const packages = {
+      small: makePackage(directory, 20 * 1024),
+      crowd: makePackage(directory, mib),
+      medium: makePackage(directory, 64 * mib),
+      large: makePackage(directory, workload.largeBytes),
+      huge: workload.hugeBytes === undefined ? undefined : makePackage(directory, workload.hugeBytes)
     }
     const origin = yield* makeOrigin(directory, workDirectory)
     return {
-      extent,
+      workload,
       workDirectory,
-      against: wanted.against,
+      otherExecutable: wanted.otherExecutable,
       origin,
-      blobs,
+      packages,
       rbacProxy,
       image,
-      has: (peer) => !absent.has(peer),
+      hasPeer: (peer) => !absent.has(peer),
       missing: [
         ...[...absent].map((peer) => `${peer} is missing and skipped: ${peers[peer]}`),
         ...[rbacProxy, image].flatMap((found) =>

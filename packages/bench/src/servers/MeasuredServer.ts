@@ -3,17 +3,17 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createWriteStream, readFileSync } from "node:fs"
 import { createConnection, createServer } from "node:net"
-import type { Blob } from "./Blob.ts"
+import type { RegistryPackage } from "./RegistryPackage.ts"
 
-/** A process that serves blobs. */
+/** A process that serves packages. */
 export interface MeasuredServer {
   readonly name: string
   readonly pid: number
   /** Ids of other processes that are measured together with the server. */
   readonly otherPids?: ReadonlyArray<number>
-  readonly url: (blob: Blob) => string
+  readonly url: (wanted: RegistryPackage) => string
   /** Empties the server's cache. */
-  readonly empty: Effect.Effect<void>
+  readonly emptyCache: Effect.Effect<void>
 }
 
 /** Finds a free port of 127.0.0.1. */

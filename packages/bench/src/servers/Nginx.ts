@@ -42,7 +42,7 @@ const listenTls = ({ certificate, key }: TlsPair): string =>
   `ssl_certificate ${certificate}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;`
 
 /** Starts nginx as a server of the origin's files, over TLS if a certificate is given. */
-export const files = (
+export const startFileServer = (
   origin: { readonly directory: string },
   workDirectory: string,
   sendfile: boolean,
@@ -62,13 +62,13 @@ export const files = (
     return {
       name,
       pid,
-      url: (blob) => `${scheme}://127.0.0.1:${port}/v2/bench/blobs/${blob.layerDigest}`,
-      empty: Effect.void
+      url: (wanted) => `${scheme}://127.0.0.1:${port}/v2/bench/blobs/${wanted.layerDigest}`,
+      emptyCache: Effect.void
     }
   })
 
 /** Starts nginx with proxy_cache in front of a registry. nginx coalesces concurrent misses (proxy_cache_lock). */
-export const cache = (options: {
+export const startProxyCache = (options: {
   readonly upstream: string
   readonly workDirectory: string
   readonly name: string
@@ -98,8 +98,8 @@ export const cache = (options: {
     return {
       name: "nginx proxy_cache",
       pid,
-      url: (blob) => `http://127.0.0.1:${port}/v2/bench/blobs/${blob.layerDigest}`,
-      empty: Effect.sync(() => {
+      url: (wanted) => `http://127.0.0.1:${port}/v2/bench/blobs/${wanted.layerDigest}`,
+      emptyCache: Effect.sync(() => {
         for (const entry of readdirSync(directory))
           rmSync(join(directory, entry), { recursive: true, force: true })
       })

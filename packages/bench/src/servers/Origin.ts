@@ -11,10 +11,10 @@ export interface Origin {
   /** Host and port of the same registry, limited to 1 Gbit/s per connection. */
   readonly limitedHost: string
   readonly directory: string
-  /** Returns the requests that were logged after `mark()` returned `mark`. Each line has method, path and status. */
-  readonly requestsSince: (mark: number) => ReadonlyArray<string>
+  /** Returns the requests that were logged after the access log had the size `offset`. Each line has method, path and status. */
+  readonly requestsSince: (offset: number) => ReadonlyArray<string>
   /** Returns the current size of the access log, in bytes. */
-  readonly mark: () => number
+  readonly accessLogSize: () => number
 }
 
 /** Serves the files of `directory` as a registry until the scope ends. */
@@ -47,10 +47,10 @@ export const make = (directory: string, workDirectory: string): Effect.Effect<Or
       host: `127.0.0.1:${port}`,
       limitedHost: `127.0.0.1:${limitedPort}`,
       directory,
-      mark: () => statSync(log).size,
-      requestsSince: (mark) =>
+      accessLogSize: () => statSync(log).size,
+      requestsSince: (offset) =>
         readFileSync(log, "utf8")
-          .slice(mark)
+          .slice(offset)
           .split("\n")
           .filter((line) => line !== "")
     }

@@ -2,7 +2,7 @@ import { Effect, type Scope } from "effect"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Blob } from "./Blob.ts"
+import type { RegistryPackage } from "./RegistryPackage.ts"
 import { freePort, type MeasuredServer, start } from "./MeasuredServer.ts"
 import type * as Nginx from "./Nginx.ts"
 import type { Origin } from "./Origin.ts"
@@ -13,7 +13,7 @@ const bareServer = fileURLToPath(new URL("BareServer.ts", import.meta.url))
  * Starts BareServer.ts with `buffers` buffers of `bufferSize` bytes. With one buffer, the server reads synchronously.
  */
 export const bareNode = (options: {
-  readonly blobs: ReadonlyArray<Blob>
+  readonly packages: ReadonlyArray<RegistryPackage>
   readonly workDirectory: string
   readonly bufferSize: number
   readonly buffers: number
@@ -21,13 +21,13 @@ export const bareNode = (options: {
   readonly tls?: Nginx.TlsPair
 }): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { blobs, buffers, bufferSize, tls, workDirectory } = options
+    const { packages, buffers, bufferSize, tls, workDirectory } = options
     const scheme = tls === undefined ? "http" : "https"
     const port = yield* freePort
     const kib = `${bufferSize / 1024} KiB`
     const name = `bare node:${scheme}, ${buffers === 1 ? `readSync ${kib}` : `${buffers} x ${kib}`}`
     const pair = tls === undefined ? [] : [`--certificate=${tls.certificate}`, `--key=${tls.key}`]
-    const files = blobs.map(({ file }) => file)
+    const files = packages.map(({ file }) => file)
     const args = [bareServer, ...pair, port, bufferSize, buffers, ...files].map(String)
     const pid = yield* start({
       command: process.execPath,
@@ -38,8 +38,8 @@ export const bareNode = (options: {
     return {
       name,
       pid,
-      url: (blob) => `${scheme}://127.0.0.1:${port}/${blobs.indexOf(blob)}`,
-      empty: Effect.void
+      url: (wanted) => `${scheme}://127.0.0.1:${port}/${packages.indexOf(wanted)}`,
+      emptyCache: Effect.void
     }
   })
 
@@ -72,8 +72,8 @@ proxy: { remoteurl: "http://${options.upstream}" }
     return {
       name: "distribution pull-through",
       pid,
-      url: (blob) => `http://127.0.0.1:${port}/v2/bench/blobs/${blob.layerDigest}`,
-      empty: Effect.sync(() => rmSync(join(storage, "docker"), { recursive: true, force: true }))
+      url: (wanted) => `http://127.0.0.1:${port}/v2/bench/blobs/${wanted.layerDigest}`,
+      emptyCache: Effect.sync(() => rmSync(join(storage, "docker"), { recursive: true, force: true }))
     }
   })
 
@@ -81,6 +81,6 @@ proxy: { remoteurl: "http://${options.upstream}" }
 export const direct = (origin: Origin, host: string): MeasuredServer => ({
   name: "direct from the registry",
   pid: origin.pid,
-  url: (blob) => `http://${host}/v2/bench/blobs/${blob.layerDigest}`,
-  empty: Effect.void
+  url: (wanted) => `http://${host}/v2/bench/blobs/${wanted.layerDigest}`,
+  emptyCache: Effect.void
 })

@@ -19,7 +19,7 @@ const fields = (pid: number): ReadonlyArray<string> => {
 }
 
 /** Returns the ids of a process and all its descendants. */
-export const tree = (root: number): ReadonlyArray<number> => {
+export const processTree = (root: number): ReadonlyArray<number> => {
   const children = new Map<number, Array<number>>()
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue
@@ -32,7 +32,7 @@ export const tree = (root: number): ReadonlyArray<number> => {
 
 /** CPU seconds of a process and its descendants, including descendants that have ended. */
 export const cpuSeconds = (root: number): number =>
-  tree(root).reduce((sum, pid) => {
+  processTree(root).reduce((sum, pid) => {
     const own = fields(pid)
     return (
       sum + [11, 12, 13, 14].reduce((ticks, index) => ticks + Number(own[index] ?? 0), 0) / ticksPerSecond
@@ -46,7 +46,7 @@ export const endedChildrenSeconds = (): number => {
 }
 
 const status = (root: number, name: "VmHWM" | "VmRSS" | "RssAnon"): number =>
-  tree(root).reduce((sum, pid) => {
+  processTree(root).reduce((sum, pid) => {
     const [, kib = "0"] = new RegExp(`${name}:\\s+(\\d+)`).exec(read(`/proc/${pid}/status`)) ?? []
     return sum + Number(kib) / 1024
   }, 0)
@@ -61,7 +61,7 @@ export const anonymousMiB = (root: number): number => status(root, "RssAnon")
 export const peakMiB = (root: number): number => status(root, "VmHWM")
 
 export const resetPeak = (root: number): void => {
-  for (const pid of tree(root)) {
+  for (const pid of processTree(root)) {
     try {
       writeFileSync(`/proc/${pid}/clear_refs`, "5")
     } catch {

@@ -4,7 +4,7 @@ import { Effect, type Scope } from "effect"
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Blob } from "./Blob.ts"
+import type { RegistryPackage } from "./RegistryPackage.ts"
 import { freePort, type MeasuredServer, start as startServer } from "./MeasuredServer.ts"
 
 /** The directory that `npm run build` writes. */
@@ -17,8 +17,8 @@ export const copyBuild = (workDirectory: string): void => {
 }
 
 /** The forms in which the program is shipped. */
-export const forms = ["script", "executable", "image"] as const
-export type Form = (typeof forms)[number]
+export const shippedForms = ["script", "executable", "image"] as const
+export type ShippedForm = (typeof shippedForms)[number]
 
 /** The command line and the paths of one start of the program. */
 export interface Launch {
@@ -34,7 +34,7 @@ interface LaunchOptions {
   readonly workDirectory: string
   readonly hosts: ReadonlyArray<string>
   /** Default: `executable`. */
-  readonly form?: Form | undefined
+  readonly form?: ShippedForm | undefined
   /** Path of an executable to start instead of the built one. */
   readonly executable?: string | undefined
   /** Directory with the image's files. The form `image` requires it. */
@@ -81,7 +81,7 @@ const commandOf = (
  * Creates a directory and a credentials file for one start of the program, and returns its command line. The file has a
  * ModuleSource for each of the `hosts`.
  */
-export const launch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
+export const prepareLaunch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
   Effect.gen(function* () {
     const port = yield* freePort
     const home = join(options.workDirectory, `program-${options.name}`)
@@ -96,9 +96,9 @@ export const launch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
     return { port, cacheDirectory, log: join(home, "output.log"), command, args }
   })
 
-/** Returns the program's URL for the package of `blob` in the registry `host`. */
-export const packageUrl = (port: number, host: string, blob: Blob): string =>
-  `http://127.0.0.1:${port}/package?digest=${blob.manifestDigest}&repository=${encodeURIComponent(`${host}/bench`)}&path=`
+/** Returns the program's URL for the package of `wanted` in the registry `host`. */
+export const packageUrl = (port: number, host: string, wanted: RegistryPackage): string =>
+  `http://127.0.0.1:${port}/package?digest=${wanted.manifestDigest}&repository=${encodeURIComponent(`${host}/bench`)}&path=`
 
 /** The running program. `port` is the port without TLS. */
 export interface ProxyProgram extends MeasuredServer {
@@ -115,14 +115,17 @@ export const start = (options: {
   readonly env?: Readonly<Record<string, string>>
 }): Effect.Effect<ProxyProgram, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { args, cacheDirectory, command, log, port } = yield* launch({ ...options, hosts: [options.host] })
+    const { args, cacheDirectory, command, log, port } = yield* prepareLaunch({
+      ...options,
+      hosts: [options.host]
+    })
     const pid = yield* startServer({ command, args, port, log, env: options.env })
     return {
       name: "registry-packages-proxy",
       pid,
       port,
-      url: (blob) => packageUrl(port, options.host, blob),
-      empty: Effect.promise(async () => {
+      url: (wanted) => packageUrl(port, options.host, wanted),
+      emptyCache: Effect.promise(async () => {
         const blobs = join(cacheDirectory, "blobs")
         for (let names = readdirSync(blobs); names.length > 0; names = readdirSync(blobs)) {
           // `ingest-N` is a file that is still being stored, although a client may have its last byte. The loop waits

@@ -4,7 +4,7 @@ import { findInPath } from "@registry-packages-proxy/e2e/run/Which"
 import { Console, Effect, Option, type Scope } from "effect"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Blob } from "./Blob.ts"
+import type { RegistryPackage } from "./RegistryPackage.ts"
 import { download } from "../clients/Download.ts"
 import * as FakeApiServer from "./FakeApiServer.ts"
 import type * as Nginx from "./Nginx.ts"
@@ -21,10 +21,12 @@ export const names = {
 } as const
 
 /** The kube-rbac-proxy to compare with, or the reason why it is missing. */
-export type Found = { readonly command: string; readonly name: string } | { readonly missing: string }
+export type RbacProxyAvailability =
+  | { readonly command: string; readonly name: string }
+  | { readonly missing: string }
 
 /** Finds kube-rbac-proxy in PATH. If it is not there, builds the stand-in that e2e uses instead, which requires Go. */
-export const find: Effect.Effect<Found> = Effect.gen(function* () {
+export const find: Effect.Effect<RbacProxyAvailability> = Effect.gen(function* () {
   const [real, go] = [yield* findInPath("kube-rbac-proxy"), yield* findInPath("go")]
   if (Option.isNone(real) && Option.isNone(go)) {
     return { missing: "kube-rbac-proxy is skipped: it is not in PATH, and Go for its stand-in is missing" }
@@ -44,8 +46,8 @@ export const find: Effect.Effect<Found> = Effect.gen(function* () {
 interface PeerFixture {
   readonly workDirectory: string
   readonly origin: Origin
-  readonly rbacProxy: Found
-  readonly blobs: { readonly small: Blob }
+  readonly rbacProxy: RbacProxyAvailability
+  readonly packages: { readonly small: RegistryPackage }
 }
 
 /**
@@ -81,11 +83,11 @@ export const servers = (
       name: rbacProxy.name,
       pid,
       otherPids: [program.pid],
-      url: (blob) => ProxyProgram.packageUrl(port, origin.host, blob).replace("http:", "https:"),
-      empty: Effect.void
+      url: (wanted) => ProxyProgram.packageUrl(port, origin.host, wanted).replace("http:", "https:"),
+      emptyCache: Effect.void
     }
     // This request caches the decision. kube-rbac-proxy sends 5 reviews per second, so concurrent first requests would
     // take longer than wrk waits.
-    yield* download(server.url(fixture.blobs.small))
+    yield* download(server.url(fixture.packages.small))
     return [server]
   })

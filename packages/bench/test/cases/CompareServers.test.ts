@@ -11,8 +11,8 @@ describe("compareServers", () => {
         unit: "requests/s",
         lessIsBetter: false,
         rounds: 3,
-        servers: [{ name: "this process", pid: process.pid, url: () => "", empty: Effect.void }],
-        round: () =>
+        servers: [{ name: "this process", pid: process.pid, url: () => "", emptyCache: Effect.void }],
+        measureRound: () =>
           Effect.sync(() => ({ value: 1, bytes: 1, firstByte: samples.shift() ?? { p50: 0, p99: 0 } }))
       })
     )

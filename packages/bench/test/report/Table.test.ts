@@ -1,8 +1,8 @@
 import { assert, describe, it } from "vitest"
 import { verdicts } from "../../src/Targets.ts"
-import { chart } from "../../src/report/Chart.ts"
+import { renderChart } from "../../src/report/Chart.ts"
 import { type Comparison, timesBetter } from "../../src/report/Report.ts"
-import { align, comparisonTable, figure } from "../../src/report/Table.ts"
+import { alignColumns, comparisonTable, formatFigure } from "../../src/report/Table.ts"
 
 const row = (subject: string, median: number) => ({
   subject,
@@ -20,7 +20,7 @@ const miss: Comparison = {
 
 describe("the report", () => {
   it("prints small numbers with more decimals than large ones", () => {
-    assert.deepStrictEqual([1234.5, 12.34, 1.234, 0.1234, 0.01234, 0, Number.NaN].map(figure), [
+    assert.deepStrictEqual([1234.5, 12.34, 1.234, 0.1234, 0.01234, 0, Number.NaN].map(formatFigure), [
       "1235",
       "12.3",
       "1.23",
@@ -33,7 +33,7 @@ describe("the report", () => {
 
   it("aligns columns by their widest cell", () => {
     assert.strictEqual(
-      align([
+      alignColumns([
         ["a", "1"],
         ["bcd", "22"]
       ]),
@@ -62,7 +62,7 @@ describe("the report", () => {
   })
 
   it("has every subject in the table and in the chart", () => {
-    for (const text of [comparisonTable(miss), chart([miss])]) {
+    for (const text of [comparisonTable(miss), renderChart([miss])]) {
       assert.include(text, "distribution pull-through")
       assert.include(text, "cold miss, 256 MiB")
     }

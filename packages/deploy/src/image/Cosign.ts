@@ -6,7 +6,7 @@ import { run } from "./RunCommand.ts"
 /** Signs with cosign and a private key, offline: no transparency log is queried or written. */
 export interface Cosign {
   /** Returns the signature of a text, in base64. */
-  readonly signatureOf: (text: string) => Promise<string>
+  readonly sign: (text: string) => Promise<string>
 }
 
 export interface CosignOptions {
@@ -19,7 +19,7 @@ export interface CosignOptions {
 const offline = ["--tlog-upload=false", "--use-signing-config=false", "--new-bundle-format=false"]
 
 export const make = ({ command, key, password }: CosignOptions): Cosign => ({
-  signatureOf: async (text) => {
+  sign: async (text) => {
     const directory = mkdtempSync(join(tmpdir(), "registry-packages-proxy-signature-"))
     try {
       const [file, signature] = [join(directory, "text"), join(directory, "signature")]

@@ -8,7 +8,7 @@ import type { Buildah } from "./Buildah.ts"
 export const dockerfile = fileURLToPath(new URL("../../Dockerfile", import.meta.url))
 
 /** The version of the source code, which all images of a build share. */
-export interface Source {
+export interface SourceVersion {
   readonly version: string
   readonly commit: string
   /** The time of all files in the images, in seconds since 1970. */
@@ -22,11 +22,11 @@ export interface ImageOptions {
   readonly executable: string
   /** The directory with the licences of all software in the executable. */
   readonly licences: string
-  readonly source: Source
+  readonly source: SourceVersion
 }
 
 /** Returns the OCI annotations of the images and their index. Source: OCI image specification, annotations. */
-export const annotations = ({ commit, time, version }: Source): Readonly<Record<string, string>> => ({
+export const annotations = ({ commit, time, version }: SourceVersion): Readonly<Record<string, string>> => ({
   "org.opencontainers.image.created": new Date(time * 1000).toISOString().replace(".000Z", "Z"),
   "org.opencontainers.image.description":
     "A caching proxy that hands out registry packages to nodes of a cluster",

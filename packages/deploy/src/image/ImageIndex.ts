@@ -26,7 +26,7 @@ const refName = "org.opencontainers.image.ref.name"
  * images with the given `tags`. Afterwards, index.json lists only this index. Equal images give equal bytes.
  * Source: OCI image specification, image-layout and image-index.
  */
-export const combine = (
+export const writeIndex = (
   layout: string,
   tag: string,
   tags: Readonly<Partial<Record<Architecture, string>>>,

@@ -9,26 +9,26 @@ export interface LayoutOptions {
   /** The path of the OCI image layout to write. */
   readonly layout: string
   /** The directory for temporary files. */
-  readonly work: string
+  readonly workDirectory: string
   readonly executables: Readonly<Partial<Record<Architecture, string>>>
   readonly licences: string
-  readonly source: Image.Source
+  readonly source: Image.SourceVersion
   /** The base image for all architectures. By default, `DebianBase` makes a base image for each architecture. */
   readonly base?: string | undefined
 }
 
-export interface Layout {
+export interface WrittenLayout {
   /** The digest of the index. */
   readonly digest: string
   /** The name of each architecture's image in buildah's store. */
-  readonly names: Readonly<Partial<Record<Architecture, string>>>
+  readonly imageNames: Readonly<Partial<Record<Architecture, string>>>
   /** The Debian packages in the images; empty if `base` was given. */
-  readonly debian: ReadonlyArray<DebianBase.DebianPackage>
+  readonly debianPackages: ReadonlyArray<DebianBase.DebianPackage>
 }
 
 /** Builds an image for each executable, and writes an index of the images with the version as its tag. */
-export const make = async (buildah: Buildah, options: LayoutOptions): Promise<Layout> => {
-  const { base, executables, layout, licences, source, work } = options
+export const make = async (buildah: Buildah, options: LayoutOptions): Promise<WrittenLayout> => {
+  const { base, executables, layout, licences, source, workDirectory: work } = options
   const { time, version } = source
   const names: Partial<Record<Architecture, string>> = {}
   const tags: Partial<Record<Architecture, string>> = {}
@@ -48,5 +48,9 @@ export const make = async (buildah: Buildah, options: LayoutOptions): Promise<La
     names[architecture] = name
     tags[architecture] = architecture
   }
-  return { digest: ImageIndex.combine(layout, version, tags, Image.annotations(source)), names, debian }
+  return {
+    digest: ImageIndex.writeIndex(layout, version, tags, Image.annotations(source)),
+    imageNames: names,
+    debianPackages: debian
+  }
 }

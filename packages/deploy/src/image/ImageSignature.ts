@@ -10,7 +10,7 @@ const mediaTypes = {
 }
 
 /** Returns the tag under which cosign stores the signatures of an image with this digest: `sha256-….sig`. */
-export const tagOf = (digest: string): string => `${digest.replace(":", "-")}.sig`
+export const signatureTagOf = (digest: string): string => `${digest.replace(":", "-")}.sig`
 
 /** Returns the payload to sign: the image's digest and name. Source: cosign, specs/SIGNATURE_SPEC.md. */
 const payloadOf = (digest: string, name: string): string =>
@@ -27,7 +27,12 @@ const payloadOf = (digest: string, name: string): string =>
  * Signs the digest of an image and writes the signature as an OCI image layout. If the layout is copied to the image's
  * repository, cosign finds and verifies the signature.
  */
-export const write = async (cosign: Cosign, layout: string, digest: string, name: string): Promise<void> => {
+export const writeSignature = async (
+  cosign: Cosign,
+  layout: string,
+  digest: string,
+  name: string
+): Promise<void> => {
   mkdirSync(join(layout, "blobs/sha256"), { recursive: true })
   const put = (mediaType: string, content: string) => {
     const hex = createHash("sha256").update(content).digest("hex")
@@ -51,12 +56,10 @@ export const write = async (cosign: Cosign, layout: string, digest: string, name
       schemaVersion: 2,
       mediaType: mediaTypes.manifest,
       config,
-      layers: [
-        { ...payload, annotations: { "dev.cosignproject.cosign/signature": await cosign.signatureOf(text) } }
-      ]
+      layers: [{ ...payload, annotations: { "dev.cosignproject.cosign/signature": await cosign.sign(text) } }]
     })
   )
-  const annotations = { "org.opencontainers.image.ref.name": tagOf(digest) }
+  const annotations = { "org.opencontainers.image.ref.name": signatureTagOf(digest) }
   const index = { schemaVersion: 2, manifests: [{ ...manifest, annotations }] }
   writeFileSync(join(layout, "index.json"), JSON.stringify(index))
   writeFileSync(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }))

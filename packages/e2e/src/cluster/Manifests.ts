@@ -11,15 +11,15 @@ export const render = Effect.fnUntraced(function* (helm: string) {
   const template = (...args: ReadonlyArray<string>) =>
     Command.run(
       helm,
-      ["template", "plain", Chart.directory, "--values", deploy("manifest.values.yaml"), ...args],
+      ["template", "plain", Chart.chartDirectory, "--values", deploy("manifest.values.yaml"), ...args],
       { inheritsEnvironment: true }
     )
   const checksum = Chart.checksum()
   return [
-    { file: deploy("manifest.yaml"), text: PlainManifest.manifest(yield* template(), checksum) },
+    { file: deploy("manifest.yaml"), text: PlainManifest.renderManifest(yield* template(), checksum) },
     {
       file: deploy("rbac.yaml"),
-      text: PlainManifest.rbac(yield* template("--show-only", "templates/rbac-for-us.yaml"), checksum)
+      text: PlainManifest.renderRbac(yield* template("--show-only", "templates/rbac-for-us.yaml"), checksum)
     }
   ]
 })

@@ -29,7 +29,7 @@ const make = Effect.gen(function* () {
     const made = yield* attempt(() =>
       ImageLayout.make(buildah, {
         layout,
-        work: path.join(work, "meanwhile"),
+        workDirectory: path.join(work, "meanwhile"),
         executables: buildOutput.executables,
         licences: buildOutput.licences,
         source: buildInfo

@@ -100,12 +100,12 @@ layer(ChartFixture.layer, layerOptions)("The chart", (it) => {
     }).pipe(showLogsOnFailure)
   )
 
-  for (const { path, says, value } of invalidValues) {
+  for (const { path, errorIncludes, value } of invalidValues) {
     it.effect(`refuses ${path} ${JSON.stringify(value)} and names the path`, () =>
       Effect.gen(function* () {
         const values = path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)
         const { message } = yield* Effect.flip(render(values as Json))
-        assert.include(message, says)
+        assert.include(message, errorIncludes)
       }).pipe(showLogsOnFailure)
     )
   }
@@ -145,7 +145,7 @@ layer(ChartFixture.layer, layerOptions)("The chart", (it) => {
       const rendered = rule["spec"] as { readonly groups: ReadonlyArray<{ readonly rules: unknown }> }
       assert.deepStrictEqual(
         rendered.groups.map(({ rules }) => rules),
-        [Alerts.alerts()]
+        [Alerts.readAlerts()]
       )
       const directory = yield* fs.makeTempDirectoryScoped()
       const [rules, tests] = [path.join(directory, "rules.json"), path.join(directory, "tests.yaml")]

@@ -53,15 +53,15 @@ layer(ClusterFixture.layer, layerOptions)("The model of docs/scaling.md", (it) =
           const model = simulate({
             masters: 3,
             nodes: clients,
-            packages,
+            packageBytes: packages,
             // A limit of this machine: the same processors encrypt, decrypt and hash all bytes.
-            masterRate: 100 * mebibyte,
-            nodeRate: clientRate,
-            upstreamRate,
-            cache: 1024 * mebibyte,
+            masterBytesPerSecond: 100 * mebibyte,
+            nodeBytesPerSecond: clientRate,
+            upstreamBytesPerSecond: upstreamRate,
+            cacheBytes: 1024 * mebibyte,
             requestSeconds: 0.02,
             startSeconds: 0.1,
-            sharing: false,
+            mastersShare: false,
             seed: 1
           })
           const times = result.doneAfter.toSorted((a, b) => a - b)

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:f
 import { join } from "node:path"
 
 /** A package in the registry: a manifest with one layer of `size` bytes. */
-export interface Blob {
+export interface RegistryPackage {
   readonly size: number
   readonly layerDigest: string
   readonly manifestDigest: string
@@ -15,7 +15,7 @@ const block = 4 * 1024 * 1024
 const digestOf = (bytes: string): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`
 
 /** Writes a layer of `size` incompressible bytes into a file named by its digest, and a manifest with this layer. */
-export const makeBlob = (directory: string, size: number): Blob => {
+export const makePackage = (directory: string, size: number): RegistryPackage => {
   const blobs = join(directory, "v2/bench/blobs")
   const manifests = join(directory, "v2/bench/manifests")
   mkdirSync(blobs, { recursive: true })

@@ -1,0 +1,40 @@
+import type { ProcessEnvironment, Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
+import { Effect } from "effect"
+
+/** A process environment that buffers its standard output until `release` is called. */
+export interface BufferedOutput {
+  readonly environment: ProcessEnvironment
+  /** Ends buffering. `write` writes the buffered text, `discard` discards it. */
+  readonly release: (buffered: "write" | "discard") => Effect.Effect<void>
+}
+
+/** The maximum length of the buffered text, in characters. Older text is discarded. */
+const maxBufferedChars = 64 * 1024
+
+/** Wraps a process environment, so that no log line interrupts the walk-through. */
+export const make = (environment: ProcessEnvironment): BufferedOutput => {
+  const { args, onExit, onWarning, stderr, stdout, env } = environment
+  let isReleased = false
+  let buffered = ""
+  const buffer = (text: string) => {
+    buffered = (buffered + text).slice(-maxBufferedChars)
+  }
+  const output: Output = {
+    isTerminal: stdout.isTerminal,
+    write: (text, done) => {
+      if (isReleased) return stdout.write(text, done)
+      buffer(text)
+      return setImmediate(done)
+    },
+    writeNow: (text) => (isReleased ? stdout.writeNow(text) : buffer(text))
+  }
+  return {
+    environment: { args, onExit, onWarning, stderr, stdout: output, env },
+    release: (action) =>
+      Effect.sync(() => {
+        isReleased = true
+        if (action === "write" && buffered !== "") stdout.write(buffered, () => {})
+        buffered = ""
+      })
+  }
+}
