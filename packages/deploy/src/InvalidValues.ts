@@ -1,6 +1,6 @@
 /**
- * Values that the chart's schema rejects, each with a part of helm's error message (`errorIncludes`). The unit tests check them
- * with a JSON Schema validator, the end-to-end tests with helm.
+ * Values that the chart's schema rejects, each with a part of helm's error message (`errorIncludes`). The unit tests
+ * check them with a JSON Schema validator, the end-to-end tests with helm.
  */
 export const invalidValues: ReadonlyArray<{
   readonly path: string

@@ -108,8 +108,8 @@ export interface FixtureOptions {
 const unwanted = { missing: "" }
 
 /**
- * Creates a work directory, packages, and a registry that serves the packages. All are removed when the scope ends. Fails if
- * nginx or curl is missing.
+ * Creates a work directory, packages, and a registry that serves the packages. All are removed when the scope ends.
+ * Fails if nginx or curl is missing.
  */
 export const make = (
   workload: Workload,

@@ -11,7 +11,10 @@ export interface Origin {
   /** Host and port of the same registry, limited to 1 Gbit/s per connection. */
   readonly limitedHost: string
   readonly directory: string
-  /** Returns the requests that were logged after the access log had the size `offset`. Each line has method, path and status. */
+  /**
+   * Returns the requests that were logged after the access log had the size `offset`. Each line has method, path and
+   * status.
+   */
   readonly requestsSince: (offset: number) => ReadonlyArray<string>
   /** Returns the current size of the access log, in bytes. */
   readonly accessLogSize: () => number
