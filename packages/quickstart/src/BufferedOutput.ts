@@ -5,7 +5,7 @@ import { Effect } from "effect"
 export interface BufferedOutput {
   readonly environment: ProcessEnvironment
   /** Ends buffering. `write` writes the buffered text, `discard` discards it. */
-  readonly release: (buffered: "write" | "discard") => Effect.Effect<void>
+  readonly release: (action: "write" | "discard") => Effect.Effect<void>
 }
 
 /** The maximum length of the buffered text, in characters. Older text is discarded. */
