@@ -1,5 +1,5 @@
 import { defineConfig, type OxlintConfig } from "oxlint"
-import { closedTo, rooms } from "./scripts/lint/Rooms.ts"
+import { forbiddenImports, folderImports } from "./scripts/lint/FolderImports.ts"
 
 const scope = "@registry-packages-proxy/"
 const model = ["oci", "domain"]
@@ -69,7 +69,7 @@ const mayImport = (
         },
         ...closed.map((regex) => ({
           regex,
-          message: "The rooms that this folder may import are in scripts/lint/Rooms.ts."
+          message: "The folders that this folder may import are in scripts/lint/FolderImports.ts."
         }))
       ]
     }
@@ -142,9 +142,9 @@ export default defineConfig({
         files: [`packages/${name}/test/**`],
         rules: mayImport([...allowed, name, "testkit"], name === "examples" ? "outside" : "test")
       },
-      ...Object.keys(rooms[name] ?? {}).map((room) => ({
-        files: [`packages/${name}/src/${room}/*.ts`],
-        rules: mayImport(allowed, "src", closedTo(room, rooms[name] ?? {}))
+      ...Object.keys(folderImports[name] ?? {}).map((folder) => ({
+        files: [`packages/${name}/src/${folder}/*.ts`],
+        rules: mayImport(allowed, "src", forbiddenImports(folder, folderImports[name] ?? {}))
       }))
     ])
   ]

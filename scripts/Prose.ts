@@ -23,7 +23,7 @@ const parts = (text: string): ReadonlyArray<string> => {
   return found
 }
 
-/** Wraps a paragraph or a list item after `maxLine` characters. No new line begins with a word that `mark` matches. */
+/** Wraps a paragraph or a list item after `maxLineLength` characters. No new line begins with a word that `mark` matches. */
 const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [first = ""] = lines
   const begin = item.exec(first)?.[0] ?? /^\s*/.exec(first)?.[0] ?? ""
@@ -45,7 +45,7 @@ const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   return [...result, line]
 }
 
-/** Wraps the paragraphs and list items of `text` that have a line longer than `maxLine`. */
+/** Wraps the paragraphs and list items of `text` that have a line longer than `maxLineLength`. */
 export const wrapProse = (text: string): string => {
   const result: Array<string> = []
   let open: Array<string> = []

@@ -18,7 +18,7 @@ export interface Alert {
 /** The path of the file with the chart's alerting rules. */
 export const rulesFile = `${chartDirectory}/files/rules.yaml`
 
-/** Reads the alerting rules of all groups in `file`. */
+/** Reads the alerting rules of all groups in `rulesFile`. */
 export const readAlerts = (): ReadonlyArray<Alert> => {
   const { groups } = load(readFileSync(rulesFile, "utf8")) as {
     readonly groups: ReadonlyArray<{ readonly rules: ReadonlyArray<Alert> }>

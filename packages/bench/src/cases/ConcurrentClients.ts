@@ -49,7 +49,7 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
       const { before, growth: grown, outcome } = yield* memoryGrowth(fixture, server)
       const asked = origin.requestsSince(mark)
       const count = (path: string) => asked.filter((line) => line.startsWith(`GET ${path}`)).length
-      // Subtracts the requests for the package that `growth` downloads first.
+      // Subtracts the requests for the package that `memoryGrowth` downloads first.
       const manifests = count("/v2/bench/manifests/") - 1
       const pulls = count("/v2/bench/blobs/") - 1
       return [

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "vitest"
 import { globSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
-import { rooms } from "./Rooms.ts"
+import { folderImports } from "./FolderImports.ts"
 
 const packages = resolve(import.meta.dirname, "../../packages")
 
@@ -18,21 +18,23 @@ const listed = (all: Readonly<Record<string, ReadonlyArray<string>>>): string =>
     .toSorted((a, b) => a.localeCompare(b))
     .join("\n")
 
-describe("rooms", () => {
-  it("include every folder of every package (add a new folder to scripts/lint/Rooms.ts, with the rooms that it may import)", () => {
+describe("folderImports", () => {
+  it("lists every folder of every package (add a new folder to scripts/lint/FolderImports.ts, with the folders that it may import)", () => {
     const names = globSync("*/package.json", { cwd: packages }).map(dirname)
     assert.strictEqual(
-      listed(Object.fromEntries(Object.entries(rooms).map(([name, own]) => [name, Object.keys(own)]))),
+      listed(
+        Object.fromEntries(Object.entries(folderImports).map(([name, own]) => [name, Object.keys(own)]))
+      ),
       listed(Object.fromEntries(names.map((name) => [name, foldersOf(name)])))
     )
   })
 
-  it("import only rooms that are listed before them", () => {
-    for (const [name, own] of Object.entries(rooms)) {
+  it("allows imports only from folders that are listed before", () => {
+    for (const [name, own] of Object.entries(folderImports)) {
       const before = new Set(["."])
-      for (const [room, open] of Object.entries(own)) {
-        for (const other of open) assert.isTrue(before.has(other), `${name}: ${room} imports ${other}`)
-        before.add(room)
+      for (const [folder, allowed] of Object.entries(own)) {
+        for (const other of allowed) assert.isTrue(before.has(other), `${name}: ${folder} imports ${other}`)
+        before.add(folder)
       }
     }
   })

@@ -3,11 +3,10 @@ import { posix } from "node:path"
 const { relative } = posix
 
 /**
- * The folders of each package, called rooms, from the lowest to the highest. Each room lists the rooms whose files it
- * may import. "." is the package's `src` itself, whose files may import every room. Packages without folders are
- * omitted.
+ * The folders of each package's `src`, from the lowest to the highest. Each folder lists the folders whose files it may
+ * import. "." is `src` itself, whose files may import every folder. Packages without folders are omitted.
  */
-export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<string>>>>> = {
+export const folderImports: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<string>>>>> = {
   "access-control": {
     internal: [],
     "internal/reviews": [".", "internal"]
@@ -107,16 +106,16 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArra
   }
 }
 
-/** Returns regular expressions for the import paths that are forbidden in `room`. */
-export const closedTo = (
-  room: string,
+/** Returns regular expressions for the import paths that are forbidden in `folder`. `all` has the package's folders. */
+export const forbiddenImports = (
+  folder: string,
   all: Readonly<Record<string, ReadonlyArray<string>>>
 ): ReadonlyArray<string> => {
-  const open = new Set([room, ...(all[room] ?? [])])
+  const allowed = new Set([folder, ...(all[folder] ?? [])])
   return [".", ...Object.keys(all)]
-    .filter((other) => !open.has(other))
+    .filter((other) => !allowed.has(other))
     .map((other) => {
-      const path = relative(room, other)
+      const path = relative(folder, other)
       return `^${(path.startsWith(".") ? path : `./${path}`).replaceAll(".", "\\.")}/[^/]+$`
     })
 }
