@@ -23,7 +23,10 @@ const parts = (text: string): ReadonlyArray<string> => {
   return found
 }
 
-/** Wraps a paragraph or a list item after `maxLineLength` characters. No new line begins with a word that `mark` matches. */
+/**
+ * Wraps a paragraph or a list item after `maxLineLength` characters. No new line begins with a word that `mark`
+ * matches.
+ */
 const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [first = ""] = lines
   const begin = item.exec(first)?.[0] ?? /^\s*/.exec(first)?.[0] ?? ""

@@ -74,8 +74,8 @@ export const joinParts = (guard: string, program: BuiltModule, telemetry: BuiltM
 }
 
 /**
- * Splits a script that `joinParts` made into the program and the telemetry part. The telemetry part becomes an expression:
- * the function that `joinParts` made of it. Throws if the script has no telemetry part.
+ * Splits a script that `joinParts` made into the program and the telemetry part. The telemetry part becomes an
+ * expression: the function that `joinParts` made of it. Throws if the script has no telemetry part.
  */
 export const splitParts = (script: string): { readonly program: string; readonly telemetry: string } => {
   const [program = "", part] = script.split(cut)
