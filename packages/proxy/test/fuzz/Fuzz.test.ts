@@ -6,7 +6,7 @@ import * as Headers from "./Headers.ts"
 import * as Locations from "./Locations.ts"
 import * as Manifests from "./Manifests.ts"
 import * as Query from "./Query.ts"
-import * as UpstreamAnswers from "./UpstreamAnswers.ts"
+import * as UpstreamResponses from "./UpstreamResponses.ts"
 
 suite([
   of(Query.target),
@@ -15,6 +15,6 @@ suite([
   of(DockerConfigs.target),
   of(Challenges.target),
   of(CredentialsFiles.target),
-  of(UpstreamAnswers.target),
+  of(UpstreamResponses.target),
   of(Locations.target)
 ])

@@ -45,8 +45,8 @@ export const target: Target<string> = {
   millisPerMiB: 2_000,
   make: Effect.map(Wire.make, ({ send }) => async (input) => {
     const request = `GET ${input} HTTP/1.1\r\nHost: x\r\n\r\n`
-    const [answer] = await send(Buffer.from(request, "latin1"))
-    if (answer?.status !== 200 || answer.headers.get("etag") === undefined) return
+    const [response] = await send(Buffer.from(request, "latin1"))
+    if (response?.status !== 200 || response.headers.get("etag") === undefined) return
     // The parser ends the target at the first space.
     const [shown = ""] = input.trimStart().split(/[ \r\n]/)
     const parameters = new URLSearchParams(shown.slice(shown.indexOf("?") + 1))

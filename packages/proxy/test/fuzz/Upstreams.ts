@@ -8,14 +8,14 @@ import { Effect, Layer, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 
 /** An arbitrary response of a registry. */
-export interface UpstreamAnswer {
+export interface UpstreamResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
 }
 
 /** The request that the client sent. */
-export interface UpstreamQuestion {
+export interface UpstreamRequest {
   readonly url: URL
   readonly authorization: string | undefined
   readonly form: string
@@ -27,14 +27,18 @@ export const fieldValue = (text: string): string =>
     .toString("latin1")
     .replace(/[\0\r\n]/g, "")
 
-/** A registry client whose transport answers each request immediately with the result of `answer`. */
+/** A registry client whose transport answers each request immediately with the result of `respond`. */
 export const layer = (
-  answer: (question: UpstreamQuestion) => UpstreamAnswer
+  respond: (request: UpstreamRequest) => UpstreamResponse
 ): Layer.Layer<RegistryClient> => {
   const client = HttpClient.make((request, url) =>
     Effect.sync(() => {
       const form = request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
-      const { body, headers, status } = answer({ url, authorization: request.headers["authorization"], form })
+      const { body, headers, status } = respond({
+        url,
+        authorization: request.headers["authorization"],
+        form
+      })
       const response = HttpClientResponse.fromWeb(
         request,
         new Response(null, { status, headers: new Headers(headers) })

@@ -17,7 +17,7 @@ export const image = RegistryImage.ofPackage(content)
 export const repository = "registry.test/modules"
 
 /** A response read from a connection. */
-export interface WireAnswer {
+export interface WireResponse {
   readonly status: number
   readonly headers: ReadonlyMap<string, string>
   readonly body: Buffer
@@ -46,8 +46,8 @@ const fail = (what: string): never => {
 }
 
 /** Parses all responses on a connection. Throws if a response violates HTTP. */
-const answersOf = (received: Buffer, method: string): ReadonlyArray<WireAnswer> => {
-  const answers: Array<WireAnswer> = []
+const responsesOf = (received: Buffer, method: string): ReadonlyArray<WireResponse> => {
+  const responses: Array<WireResponse> = []
   let rest = received
   while (rest.length > 0) {
     const end = rest.indexOf("\r\n\r\n")
@@ -65,15 +65,15 @@ const answersOf = (received: Buffer, method: string): ReadonlyArray<WireAnswer> 
     }
     // If the server refuses a request before it has parsed the method, the response has a body, even for HEAD.
     const isRefused = headers.get("connection") === "close" && [400, 408, 431].includes(status)
-    const isHead = method === "HEAD" && answers.length === 0 && !(isRefused && rest.length > 0)
+    const isHead = method === "HEAD" && responses.length === 0 && !(isRefused && rest.length > 0)
     const length = isHead || status === 304 ? 0 : Number(headers.get("content-length") ?? 0)
-    answers.push({ status, headers, body: rest.subarray(0, length), isWhole: rest.length >= length })
+    responses.push({ status, headers, body: rest.subarray(0, length), isWhole: rest.length >= length })
     rest = rest.subarray(length)
   }
-  return answers
+  return responses
 }
 
-const checkPackage = ({ body, headers, isWhole, status }: WireAnswer, isHead: boolean): void => {
+const checkPackage = ({ body, headers, isWhole, status }: WireResponse, isHead: boolean): void => {
   if (headers.get("etag") === undefined || status === 304 || isHead) return
   const [, first = "0", last = "999"] =
     /^bytes (\d+)-(\d+)\/1000$/.exec(headers.get("content-range") ?? "") ?? []
@@ -84,13 +84,13 @@ const checkPackage = ({ body, headers, isWhole, status }: WireAnswer, isHead: bo
 }
 
 /** Throws if the status, the problem document or the package in a response is not as docs/http.md says. */
-const check = (answer: WireAnswer, isHead: boolean): void => {
-  const { headers, status } = answer
-  if (!allowed.has(status)) fail(`status ${status}: ${answer.body.toString("latin1", 0, 300)}`)
+const check = (response: WireResponse, isHead: boolean): void => {
+  const { headers, status } = response
+  if (!allowed.has(status)) fail(`status ${status}: ${response.body.toString("latin1", 0, 300)}`)
   const isProblem = headers.get("content-type") === "application/problem+json"
   if (status >= 400 && !isProblem) fail(`${status} without a problem`)
   if (status >= 400 && headers.get("cache-control") !== "no-store") fail(`${status} may be kept`)
-  if (status < 400) checkPackage(answer, isHead)
+  if (status < 400) checkPackage(response, isHead)
 }
 
 /** Starts the program with one package. Clients use in-memory connections. */
@@ -133,10 +133,10 @@ export const make = Effect.gen(function* () {
     /**
      * Sends bytes on a new connection. Checks and returns all responses. `method` is the method of the first request.
      */
-    send: async (request: Buffer, method = "GET"): Promise<ReadonlyArray<WireAnswer>> => {
-      const answers = answersOf(await exchange(request), method)
-      answers.forEach((answer, index) => check(answer, index === 0 && method === "HEAD"))
-      return answers
+    send: async (request: Buffer, method = "GET"): Promise<ReadonlyArray<WireResponse>> => {
+      const responses = responsesOf(await exchange(request), method)
+      responses.forEach((response, index) => check(response, index === 0 && method === "HEAD"))
+      return responses
     }
   }
 })

@@ -96,51 +96,52 @@ interface SentRequest {
   readonly request: string
   readonly ask: ClientRequest
   readonly waits: Waits
-  readonly answer: ReceivedResponse
+  readonly response: ReceivedResponse
 }
 
-const leave = ({ answer, socket }: SentRequest, how: "close" | "reset"): void => {
-  answer.outcome ??= "left"
+const leave = ({ response, socket }: SentRequest, how: "close" | "reset"): void => {
+  response.outcome ??= "left"
   if (how === "reset") socket.resetAndDestroy()
   else socket.destroy()
 }
 
 /** Waits for the latch without reading, and records the time in `stalled`. */
-const stall = (answer: ReceivedResponse, until: Latch.Latch): Effect.Effect<void> =>
+const stall = (response: ReceivedResponse, until: Latch.Latch): Effect.Effect<void> =>
   Effect.gen(function* () {
     const since = yield* Clock.currentTimeMillis
     yield* until.await
-    answer.stalled = Math.max(answer.stalled, (yield* Clock.currentTimeMillis) - since)
+    response.stalled = Math.max(response.stalled, (yield* Clock.currentTimeMillis) - since)
   })
 
 const take = Effect.fnUntraced(function* (asking: SentRequest) {
-  const { answer, socket, waits } = asking
+  const { response, socket, waits } = asking
   const { method, reading } = asking.ask
   let dripped = 0
-  while (answer.outcome === undefined) {
-    if (reading._tag === "Leave" && answer.received >= reading.at) return leave(asking, reading.how)
-    if (reading._tag === "Stall" && answer.received >= reading.at) yield* stall(answer, waits.resume)
-    if (reading._tag === "Forget" && answer.received >= reading.at) {
-      yield* stall(answer, waits.over)
+  while (response.outcome === undefined) {
+    if (reading._tag === "Leave" && response.received >= reading.at) return leave(asking, reading.how)
+    if (reading._tag === "Stall" && response.received >= reading.at) yield* stall(response, waits.resume)
+    if (reading._tag === "Forget" && response.received >= reading.at) {
+      yield* stall(response, waits.over)
       if (!socket.isPeerClosed) return leave(asking, "reset")
-      answer.outcome = "broken"
+      response.outcome = "broken"
       return
     }
-    if (reading._tag === "Drip" && answer.received - dripped >= reading.bytes) {
-      dripped = answer.received
+    if (reading._tag === "Drip" && response.received - dripped >= reading.bytes) {
+      dripped = response.received
       yield* Effect.sleep("1 second")
     }
-    const most = "at" in reading && reading.at > answer.received ? reading.at - answer.received : Infinity
+    const most = "at" in reading && reading.at > response.received ? reading.at - response.received : Infinity
     const chunk = yield* next(socket, most)
     if (chunk === undefined) {
       // The outcome is already set if this client has disconnected itself.
-      answer.outcome ??= "broken"
+      response.outcome ??= "broken"
       return
     }
-    answer.take(chunk)
-    const expected = answer.expected(method)
-    if (expected !== undefined && answer.bodyLength > expected) answer.malformed = "more than Content-Length"
-    if (expected !== undefined && answer.bodyLength >= expected) answer.outcome = "complete"
+    response.take(chunk)
+    const expected = response.expected(method)
+    if (expected !== undefined && response.bodyLength > expected)
+      response.malformed = "more than Content-Length"
+    if (expected !== undefined && response.bodyLength >= expected) response.outcome = "complete"
   }
 })
 
@@ -150,7 +151,7 @@ const abandon = (asking: SentRequest, turns: number, how: "close" | "reset"): Ef
     ? Effect.andThen(Effect.yieldNow, abandon(asking, turns - 1, how))
     : Effect.sync(() => leave(asking, how))
 
-/** Sends a request and reads the response as `ask.reading` says. Ends when `answer.outcome` is set. */
+/** Sends a request and reads the response as `ask.reading` says. Ends when `response.outcome` is set. */
 export const ask = (asking: SentRequest): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { request, socket } = asking

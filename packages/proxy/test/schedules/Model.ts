@@ -47,55 +47,55 @@ const cacheStatuses: ReadonlyArray<string> = [
 /** Returns the violations of docs/http.md in a response; an empty list if it is correct. */
 export const faultsOf = (
   ask: ClientRequest,
-  answer: ReceivedResponse,
+  response: ReceivedResponse,
   circumstances: Circumstances
 ): ReadonlyArray<string> => {
   const wrong: Array<string> = []
   const want = (right: boolean, what: string) => {
     if (!right) wrong.push(what)
   }
-  const header = (name: string) => answer.headers.get(name)
+  const header = (name: string) => response.headers.get(name)
   const { bytes, compression, image } = wantedOf(ask)
   const { upstream } = circumstances
-  want(answer.malformed === undefined, `malformed: ${answer.malformed}`)
-  if (answer.outcome === "left") return wrong
+  want(response.malformed === undefined, `malformed: ${response.malformed}`)
+  if (response.outcome === "left") return wrong
   // If the send timeout disconnected the client, the response may end anywhere, as if the client had disconnected.
-  if (answer.outcome === "broken" && answer.stalled >= longestSilence) return wrong
-  if (answer.status === 0) {
-    want(upstream || circumstances.disk || circumstances.restart, "the connection broke before any answer")
+  if (response.outcome === "broken" && response.stalled >= longestSilence) return wrong
+  if (response.status === 0) {
+    want(upstream || circumstances.disk || circumstances.restart, "the connection broke before any response")
     return wrong
   }
-  if (answer.outcome === "broken") {
+  if (response.outcome === "broken") {
     want(upstream || circumstances.disk || circumstances.restart, "was aborted although nothing was wrong")
   }
-  if (refusals.has(answer.status)) {
+  if (refusals.has(response.status)) {
     want(header("content-type") === "application/problem+json", "an error that is no problem document")
     want(header("cache-control") === "no-store", "an error without no-store")
-    want(answer.status !== 503 || header("retry-after") !== undefined, "503 without Retry-After")
+    want(response.status !== 503 || header("retry-after") !== undefined, "503 without Retry-After")
     want(
-      answer.status === 404
+      response.status === 404
         ? bytes === undefined || upstream
-        : upstream || (answer.status === 503 && circumstances.restart),
-      `${answer.status} although nothing was wrong upstream`
+        : upstream || (response.status === 503 && circumstances.restart),
+      `${response.status} although nothing was wrong upstream`
     )
     return wrong
   }
   if (bytes === undefined) {
-    want(false, `${answer.status} for an index without an image for the platform`)
+    want(false, `${response.status} for an index without an image for the platform`)
     return wrong
   }
-  want(header("etag") === `"${image.digest}"` || answer.status === 416, "a wrong ETag")
+  want(header("etag") === `"${image.digest}"` || response.status === 416, "a wrong ETag")
   const bypass = header("cache-status")?.endsWith("bypass") === true
   const conditional = ask.ifNoneMatch === "matching" || ask.ifNoneMatch === "any"
-  if (answer.status === 304) {
+  if (response.status === 304) {
     want(conditional, "304 for an unconditional request")
     return wrong
   }
-  want(!conditional, `${answer.status} where 304 was due`)
+  want(!conditional, `${response.status} where 304 was due`)
   const asked =
     ask.method === "HEAD" || ask.ifRange === "other" || bypass ? undefined : partOf(ask, bytes.length)
   const part = asked === "malformed" ? undefined : asked
-  if (answer.status === 416) {
+  if (response.status === 416) {
     want(part === "unsatisfiable", "416 for a satisfiable range")
     want(header("content-range") === `bytes */${bytes.length}`, "416 without the size")
     return wrong
@@ -103,7 +103,7 @@ export const faultsOf = (
   want(part !== "unsatisfiable", "no 416 for an unsatisfiable range")
   if (part === "unsatisfiable") return wrong
   const { end, start } = part ?? { start: 0, end: bytes.length }
-  want(answer.status === (part === undefined ? 200 : 206), `status ${answer.status}`)
+  want(response.status === (part === undefined ? 200 : 206), `status ${response.status}`)
   want(header("content-length") === String(end - start), `Content-Length ${header("content-length")}`)
   want(
     header("content-range") ===
@@ -125,10 +125,10 @@ export const faultsOf = (
   want(header("accept-ranges") === (bypass ? "none" : "bytes"), "a wrong Accept-Ranges")
   want(cacheStatuses.includes(header("cache-status") ?? ""), "an unknown Cache-Status")
   // A complete response has exactly the requested bytes, an aborted response has fewer.
-  const body = Buffer.concat(answer.body)
-  if (answer.outcome === "complete" && ask.method === "GET") {
-    want(body.equals(bytes.subarray(start, end)), "a complete answer with wrong bytes")
+  const body = Buffer.concat(response.body)
+  if (response.outcome === "complete" && ask.method === "GET") {
+    want(body.equals(bytes.subarray(start, end)), "a complete response with wrong bytes")
   }
-  if (answer.outcome === "broken") want(body.length < end - start, "broken although complete")
+  if (response.outcome === "broken") want(body.length < end - start, "broken although complete")
   return wrong
 }

@@ -8,7 +8,7 @@ import type { World } from "./World.ts"
 /** A request in progress, with the faults that have occurred before or since its start. */
 export interface Pending {
   readonly ask: ClientRequest
-  readonly answer: ReceivedResponse
+  readonly response: ReceivedResponse
   readonly fiber: Fiber.Fiber<void>
   circumstances: Model.Circumstances
 }
@@ -34,12 +34,12 @@ export const begin = (
   circumstances: Model.Circumstances
 ): Effect.Effect<Pending> =>
   Effect.gen(function* () {
-    const answer = new ReceivedResponse()
+    const response = new ReceivedResponse()
     const socket = world.run.connect()
     const fiber = yield* Effect.forkDetach(
-      send({ socket, request: requestOf(ask), ask, waits: world.waits, answer })
+      send({ socket, request: requestOf(ask), ask, waits: world.waits, response })
     )
-    return { ask, answer, fiber, circumstances }
+    return { ask, response, fiber, circumstances }
   })
 
 /** Returns a GET request for the whole package at position `wanted`, whose client reads without pauses. */
@@ -59,13 +59,13 @@ export const probe = (
   path: "/healthz" | "/readyz" | "/metrics"
 ): Effect.Effect<ReceivedResponse> =>
   Effect.gen(function* () {
-    const answer = new ReceivedResponse()
+    const response = new ReceivedResponse()
     yield* send({
       socket: world.run.connect(),
       request: `GET ${path} HTTP/1.1\r\nHost: proxy.test\r\n\r\n`,
       ask: simple(0),
       waits: { resume: Latch.makeUnsafe(true), over: Latch.makeUnsafe(true) },
-      answer
+      response
     })
-    return answer
+    return response
   })

@@ -152,9 +152,9 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
       ["/readyz", [200, 503]],
       ["/metrics", [200]]
     ] as const) {
-      const answer = yield* Requests.probe(world, path)
-      if (!allowed.some((status) => status === answer.status))
-        return yield* fail(`${path} is ${answer.status}`)
+      const response = yield* Requests.probe(world, path)
+      if (!allowed.some((status) => status === response.status))
+        return yield* fail(`${path} is ${response.status}`)
     }
   })
 
@@ -164,13 +164,13 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     if (disk.excess > 0) return yield* fail(`the cache takes ${disk.excess} bytes more than its cap`)
     for (let index = pending.length - 1; index >= 0; index--) {
       const request = pending[index]
-      if (request === undefined || request.answer.outcome === undefined) continue
+      if (request === undefined || request.response.outcome === undefined) continue
       pending.splice(index, 1)
-      const faults = Model.faultsOf(request.ask, request.answer, request.circumstances)
+      const faults = Model.faultsOf(request.ask, request.response, request.circumstances)
       if (faults.length > 0) {
         return yield* fail(
-          `${faults.join("; ")}: ${JSON.stringify(request.ask)} got ${request.answer.outcome} ` +
-            `${request.answer.head} and ${request.answer.bodyLength} bytes ${Buffer.concat(request.answer.body).toString("latin1", 0, 300)}`
+          `${faults.join("; ")}: ${JSON.stringify(request.ask)} got ${request.response.outcome} ` +
+            `${request.response.head} and ${request.response.bodyLength} bytes ${Buffer.concat(request.response.body).toString("latin1", 0, 300)}`
         )
       }
     }
@@ -193,18 +193,18 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
         ({ image }) => (image.layer ?? image.children.at(-1)?.layer)?.digest === layer
       )
       const bypassing = pending.filter(
-        ({ answer, ask }) =>
+        ({ response, ask }) =>
           sharing.includes(packages[ask.wanted] ?? (packages[0] as (typeof packages)[0])) &&
-          (answer.status === 0 || answer.headers.get("cache-status")?.endsWith("bypass") === true)
+          (response.status === 0 || response.headers.get("cache-status")?.endsWith("bypass") === true)
       )
       if (count > sharing.length + bypassing.length)
         return yield* fail(`${count} pulls of ${layer} at a time`)
     }
   })
 
-  const allEnded = () => pending.every(({ answer }) => answer.outcome !== undefined)
-  const isForgotten = ({ answer, ask }: Requests.Pending) =>
-    ask.reading._tag === "Forget" && answer.received >= ask.reading.at
+  const allEnded = () => pending.every(({ response }) => response.outcome !== undefined)
+  const isForgotten = ({ response, ask }: Requests.Pending) =>
+    ask.reading._tag === "Forget" && response.received >= ask.reading.at
 
   for (const [index, step] of schedule.steps.entries()) {
     const its = faultClassOf(step)
@@ -217,7 +217,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   at = "all steps, faults as they are"
   yield* resume
   yield* passUntil(activity, longest, () =>
-    pending.every((request) => isForgotten(request) || request.answer.outcome !== undefined)
+    pending.every((request) => isForgotten(request) || request.response.outcome !== undefined)
   )
   // Wait longer than the send timeout, which disconnects the clients that never resume reading.
   if (pending.some(isForgotten)) yield* pass(activity, 2 * Model.longestSilence)
@@ -225,7 +225,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   if (!(yield* passUntil(activity, longest, allEnded))) {
     return yield* fail(
       `${pending.length} requests did not end in time: ${JSON.stringify(
-        pending.map(({ answer, ask }) => ({ ask, head: answer.head, bytes: answer.bodyLength }))
+        pending.map(({ response, ask }) => ({ ask, head: response.head, bytes: response.bodyLength }))
       )}`
     )
   }
@@ -250,14 +250,14 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
         ...circumstances,
         disk: attempt === 1 && (schedule.on.files || schedule.on.disk)
       })
-      if (!(yield* passUntil(activity, 60_000, () => request.answer.outcome !== undefined))) {
+      if (!(yield* passUntil(activity, 60_000, () => request.response.outcome !== undefined))) {
         return yield* fail(`${packages[wanted]?.name} is not served any more`)
       }
       pending.push(request)
       yield* check
-      if (request.answer.outcome === "complete") {
-        const status = request.answer.headers.get("cache-status") ?? ""
-        if (request.answer.status === 200 && status.endsWith("bypass")) {
+      if (request.response.outcome === "complete") {
+        const status = request.response.headers.get("cache-status") ?? ""
+        if (request.response.status === 200 && status.endsWith("bypass")) {
           return yield* fail(
             `${packages[wanted]?.name} is not stored although all faults are gone: the cache has lost space`
           )

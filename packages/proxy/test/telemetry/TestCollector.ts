@@ -18,9 +18,9 @@ const readBody = async (request: IncomingMessage): Promise<Buffer> => {
   return request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body
 }
 
-/** Starts a collector on loopback that records requests. `answer` writes each response. */
+/** Starts a collector on loopback that records requests. `respond` writes each response. */
 export const start = (
-  answer: (response: ServerResponse) => void = (response) => void response.writeHead(200).end()
+  respond: (response: ServerResponse) => void = (response) => void response.writeHead(200).end()
 ): Effect.Effect<
   { readonly url: string; readonly exports: ReadonlyArray<ReceivedExport> },
   never,
@@ -31,7 +31,7 @@ export const start = (
     const server = http.createServer((request, response) => {
       void readBody(request).then((body) => {
         exports.push({ path: request.url ?? "", headers: request.headers, body })
-        answer(response)
+        respond(response)
       })
     })
     yield* Effect.acquireRelease(

@@ -8,14 +8,14 @@ import { Duplex } from "node:stream"
 import type { Target } from "./FuzzSuite.ts"
 import { nearBytes } from "./Mutations.ts"
 
-interface Answered {
+interface ResponseInput {
   readonly bytes: string
   readonly pieceLength: number
   readonly method: "GET" | "HEAD"
 }
 
 /** Returns as text: the status, how the body ended, and its bytes. If no response head arrived, returns the failure. */
-const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean): string => {
+const outcomeOf = ({ bytes, method, pieceLength }: ResponseInput, isBorrowed: boolean): string => {
   const socket = new Duplex({
     read: () => {},
     write: (_chunk, _encoding, done) => done()
@@ -26,9 +26,9 @@ const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean
   connection.send(
     { method, target: "/", headers: { host: "registry.test" } },
     {
-      onResponse: (answer) => {
-        outcome = `${answer.status}`
-        answer.body.attach({
+      onResponse: (response) => {
+        outcome = `${response.status}`
+        response.body.attach({
           onBytes: (piece) => {
             body += Buffer.from(piece).toString("latin1")
           },
@@ -56,8 +56,8 @@ const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean
 }
 
 /** Fuzzes the responses of a registry. The outcome must not depend on how the bytes are cut into pieces. */
-export const target: Target<Answered> = {
-  name: "answers of registries",
+export const target: Target<ResponseInput> = {
+  name: "responses of registries",
   input: fc.record({
     bytes: nearBytes({
       samples: oddResponses.map(({ bytes }) => bytes).filter((bytes) => bytes.length < 1000),
@@ -82,9 +82,9 @@ export const target: Target<Answered> = {
   }),
   size: ({ bytes }) => bytes.length,
   millisPerMiB: 8_000,
-  make: Effect.succeed((answered) => {
-    const whole = outcomeOf({ ...answered, pieceLength: Math.max(1, answered.bytes.length) }, false)
-    const cut = outcomeOf(answered, true)
+  make: Effect.succeed((input) => {
+    const whole = outcomeOf({ ...input, pieceLength: Math.max(1, input.bytes.length) }, false)
+    const cut = outcomeOf(input, true)
     if (whole !== cut) throw new Error(`${whole.slice(0, 200)} and, cut, ${cut.slice(0, 200)}`)
     return Promise.resolve()
   })
