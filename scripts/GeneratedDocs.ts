@@ -2,7 +2,7 @@ import { Metric } from "effect"
 import { requiredRule } from "../packages/credential-store/src/kinds/Kinds.ts"
 import type { ObjectKind } from "../packages/credential-store/src/kinds/ObjectKind.ts"
 import type { DocumentedValue } from "../packages/deploy/src/DocumentedValues.ts"
-import { type Flag, variable } from "../packages/proxy/src/config/Flag.ts"
+import { type Flag, variableName } from "../packages/proxy/src/config/Flag.ts"
 import type { Route } from "../packages/proxy/src/http/request/Routes.ts"
 import type { OtelVariable } from "../packages/proxy/src/telemetry/OtelVariable.ts"
 import { wrapProse } from "./Prose.ts"
@@ -60,7 +60,7 @@ export const flagTable = (flags: ReadonlyArray<Flag<unknown>>): string =>
   describedTable(
     "Flag",
     flags.map((flag) => ({
-      names: [`--${flag.name}`, variable(flag)],
+      names: [`--${flag.name}`, variableName(flag)],
       shown: `--${flag.name}${flag.metavar === undefined ? "" : ` ${flag.metavar}`}`,
       default: shownDefault(flag.default),
       meaning: flag.description,
@@ -103,7 +103,11 @@ export const valueTable = (values: ReadonlyArray<DocumentedValue>): string =>
 export const routeTable = (routes: ReadonlyArray<Route>): string =>
   markdownTable(
     ["Path", "Methods", "Response"],
-    routes.map(({ answer, methods, path, query }) => [code(path + query), methods.join(", "), answer])
+    routes.map(({ documentedResponse, methods, path, query }) => [
+      code(path + query),
+      methods.join(", "),
+      documentedResponse
+    ])
   )
 
 /** Formats the table of routes with the right that the secure port checks for each route. */

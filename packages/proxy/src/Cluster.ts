@@ -28,7 +28,7 @@ export const make = (location: ClusterLocation.ClusterLocation, env: Environment
 })
 
 const alternatives = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
-  given.map((flag) => `--${flag.name} FILE (or ${Flag.variable(flag)})`).join(" or ")
+  given.map((flag) => `--${flag.name} FILE (or ${Flag.variableName(flag)})`).join(" or ")
 
 /**
  * Returns an error message if the settings require an API server, since they have a secure listener or no credentials

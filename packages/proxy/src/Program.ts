@@ -14,7 +14,7 @@ import type { ServeError } from "effect/http/HttpServerError"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Cluster from "./Cluster.ts"
 import { flags } from "./config/Flags.ts"
-import { layerPlain, layerSecure, type Services } from "./http/server/Listener.ts"
+import { layerPlain, layerSecure, type ApplicationServices } from "./http/server/Listener.ts"
 import type { ListenAddress } from "./config/ListenAddress.ts"
 import * as IgnoredFlags from "./config/IgnoredFlags.ts"
 import type { Settings } from "./config/Settings.ts"
@@ -132,7 +132,11 @@ const warnOfOpenPort = ({ address }: HttpServer.HttpServer["Service"]): Effect.E
 export const layerServer = <E = never, R = never>(
   settings: Settings,
   access: Layer.Layer<Authenticator | Authorizer, E, R> | typeof layerNoAccess = layerNoAccess
-): Layer.Layer<HttpServer.HttpServer, ServeError | UsageError | E, Services | FileServices | R> => {
+): Layer.Layer<
+  HttpServer.HttpServer,
+  ServeError | UsageError | E,
+  ApplicationServices | FileServices | R
+> => {
   const common = { platform: settings.platform, gracePeriod: settings.shutdownGracePeriod }
   const plain = Option.map(settings.listenAddress, ({ listenOptions }) => ({ listen: listenOptions }))
   if (Option.isSome(settings.secureListenAddress)) {

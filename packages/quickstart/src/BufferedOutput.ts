@@ -1,4 +1,7 @@
-import type { ProcessEnvironment, Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
+import type {
+  ProcessEnvironment,
+  OutputStream
+} from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect } from "effect"
 
 /** A process environment that buffers its standard output until `release` is called. */
@@ -19,7 +22,7 @@ export const make = (environment: ProcessEnvironment): BufferedOutput => {
   const buffer = (text: string) => {
     buffered = (buffered + text).slice(-maxBufferedChars)
   }
-  const output: Output = {
+  const output: OutputStream = {
     isTerminal: stdout.isTerminal,
     write: (text, done) => {
       if (isReleased) return stdout.write(text, done)

@@ -1,4 +1,7 @@
-import { ProcessEnvironment, type Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
+import {
+  ProcessEnvironment,
+  type OutputStream
+} from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Context, Effect, Layer } from "effect"
 
 export type Style = "bold" | "dim" | "green" | "red" | "yellow" | "cyan"
@@ -20,7 +23,7 @@ export class Screen extends Context.Service<
   }
 >()("@registry-packages-proxy/quickstart/Screen") {
   /** Prints to `output`, in colour if it is a terminal, TERM is not `dumb`, and NO_COLOR is empty (no-color.org). */
-  static readonly make = (output: Output, env: ProcessEnvironment["env"]): Screen["Service"] => {
+  static readonly make = (output: OutputStream, env: ProcessEnvironment["env"]): Screen["Service"] => {
     const animated = output.isTerminal && env["TERM"] !== "dumb"
     const coloured = animated && (env["NO_COLOR"] ?? "") === ""
     const clear = animated ? "\r\u001b[2K" : ""

@@ -1,4 +1,7 @@
-import type { ProcessEnvironment, Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
+import type {
+  ProcessEnvironment,
+  OutputStream
+} from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 
 /** Makes a process environment that records its output. Each write calls `onText` with all text written so far. */
 export const make = (options: {
@@ -12,7 +15,7 @@ export const make = (options: {
     written += text
     options.onText?.(written)
   }
-  const output: Output = {
+  const output: OutputStream = {
     isTerminal: options.isTerminal ?? false,
     write: (text, done) => {
       write(text)

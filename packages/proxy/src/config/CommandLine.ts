@@ -78,9 +78,9 @@ const fromVariable = (flag: Flag.Flag<unknown>, text: string | undefined): Reado
 
 const decode = (given: GivenTexts, env: EnvironmentVariables): Result.Result<Settings.Settings, UsageError> =>
   Settings.decode(
-    (flag) => given.get(flag.name) ?? fromVariable(flag, env[Flag.variable(flag)]),
+    (flag) => given.get(flag.name) ?? fromVariable(flag, env[Flag.variableName(flag)]),
     (flag, { reason, text }) => {
-      const origin = given.has(flag.name) ? `--${flag.name}` : Flag.variable(flag)
+      const origin = given.has(flag.name) ? `--${flag.name}` : Flag.variableName(flag)
       const problem = text === "" ? "an empty value" : `${quote(text)} ${reason}`
       return new UsageError({ message: `${origin}: ${problem}; accepted: ${flag.accepts}` })
     }

@@ -92,5 +92,5 @@ export const toggle = (options: { readonly name: string; readonly description: s
 })
 
 /** The name of a flag's environment variable. */
-export const variable = (flag: Flag<unknown>): string =>
+export const variableName = (flag: Flag<unknown>): string =>
   `REGISTRY_PACKAGES_PROXY_${flag.name.toUpperCase().replaceAll("-", "_")}`

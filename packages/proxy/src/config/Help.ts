@@ -33,7 +33,7 @@ const entry = (flag: Flag.Flag<unknown>): string =>
     wrap(flag.description, "      "),
     wrap(`Accepts: ${flag.accepts}`, "      "),
     `      Default: ${flag.default}`,
-    `      Variable: ${Flag.variable(flag)}`
+    `      Variable: ${Flag.variableName(flag)}`
   ].join("\n")
 
 /** The line that --version prints. */

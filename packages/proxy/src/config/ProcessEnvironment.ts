@@ -5,7 +5,7 @@ import { Context } from "effect"
 const { writeSync } = process.getBuiltinModule("node:fs")
 
 /** Standard output or standard error. */
-export interface Output {
+export interface OutputStream {
   readonly isTerminal: boolean
   /** Writes in the background. Calls `done` when the text is written or the write has failed. */
   readonly write: (text: string, done: () => void) => void
@@ -25,8 +25,8 @@ export interface ProcessEnvironment {
   readonly args: ReadonlyArray<string>
   /** The environment variables. */
   readonly env: EnvironmentVariables
-  readonly stdout: Output
-  readonly stderr: Output
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
   /**
    * Calls `listener` when the process exits, unless a signal kills the process. Returns a function that removes the
    * listener.
@@ -36,7 +36,7 @@ export interface ProcessEnvironment {
   readonly onWarning: (listener: (warning: Error) => void) => () => void
 }
 
-const outputOf = (stream: typeof process.stdout | typeof process.stderr): Output => {
+const outputOf = (stream: typeof process.stdout | typeof process.stderr): OutputStream => {
   // A reader that closes the pipe (`| head`) ends the output, not the program. The callback of each write gets the
   // error too.
   stream.on("error", () => {})

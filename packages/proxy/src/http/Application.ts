@@ -7,9 +7,9 @@ import { PrometheusMetrics } from "effect/observability"
 import * as Metrics from "../metrics/Metrics.ts"
 import * as OpenMetrics from "../metrics/OpenMetrics.ts"
 import * as ProcessMetrics from "../metrics/ProcessMetrics.ts"
-import { Refresh } from "../metrics/Refresh.ts"
-import type { Gate } from "./access/Access.ts"
-import { Lifecycle } from "./request/Lifecycle.ts"
+import { MetricRefreshers } from "../metrics/MetricRefreshers.ts"
+import type { AccessControl } from "./access/AccessControl.ts"
+import { GracefulShutdown } from "./request/GracefulShutdown.ts"
 import { httpLimits } from "./request/HttpLimits.ts"
 import * as NodeMessages from "./request/NodeMessages.ts"
 import * as MemoryFastPath from "./MemoryFastPath.ts"
@@ -30,7 +30,7 @@ type Response = HttpServerResponse.HttpServerResponse
 const clientClosedRequest = 499
 
 const plainText = (status: number, text: string, contentType = "text/plain; charset=utf-8"): Response =>
-  HttpServerResponse.text(text, { status, contentType, headers: Problem.noStore })
+  HttpServerResponse.text(text, { status, contentType, headers: Problem.noStoreHeader })
 
 /** The handlers of a listener's requests. The listener tries the fast path first, then the handler. */
 export interface Handlers {
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const { maxPackages = httpLimits.maxPackages } = options
   const cache = yield* DigestCache
   const credentials = yield* CredentialStore
-  const lifecycle = yield* Lifecycle
+  const gracefulShutdown = yield* GracefulShutdown
   const answerPackage = yield* PackageHandler.make(options.platform)
   const { exemplars, measure } = yield* RequestMetrics.make
   const updateProcessMetrics = yield* ProcessMetrics.make
@@ -66,19 +66,19 @@ export const make = Effect.fnUntraced(function* (options: {
   const fastPath = yield* MemoryFastPath.make({ platform: options.platform, maxPackages, log })
 
   const readiness: Effect.Effect<Response> = Effect.gen(function* () {
-    if (lifecycle.isDraining()) return plainText(503, "shutting down\n")
+    if (gracefulShutdown.isDraining()) return plainText(503, "shutting down\n")
     const status = yield* credentials.status
     if (!status.synced) return plainText(503, `not ready: waiting for ${status.waitingFor.join(", ")}\n`)
     return plainText(200, (yield* cache.degraded) ? "degraded: cache\n" : "ok\n")
   })
 
-  const isReady = Effect.map(credentials.status, ({ synced }) => synced && !lifecycle.isDraining())
+  const isReady = Effect.map(credentials.status, ({ synced }) => synced && !gracefulShutdown.isDraining())
 
   const refresh = Effect.andThen(
     updateProcessMetrics,
     Effect.flatMap(isReady, (ready) => Metric.update(Metrics.ready, ready ? 1 : 0))
   )
-  const refreshes = yield* Refresh
+  const refreshes = yield* MetricRefreshers
   refreshes?.add(refresh)
 
   const metrics = (accept: string | undefined): Effect.Effect<Response> =>
@@ -100,15 +100,15 @@ export const make = Effect.fnUntraced(function* (options: {
     request: HttpServerRequest.HttpServerRequest,
     query: string,
     record: RequestRecord.RequestRecord,
-    gate: Gate | undefined
+    accessControl: AccessControl | undefined
   ): Effect.Effect<Response, never, Scope.Scope> => {
     const problem = problemFor(record)
-    const malformed = RequestHead.problemOf(NodeMessages.incoming(request))
+    const malformed = RequestHead.problemOf(NodeMessages.nodeRequest(request))
     if (malformed !== undefined) return problem(malformed)
     const { route } = record
     if (route === "unknown") return problem(Problem.unknownPath(paths))
-    if (gate === undefined) return admitted(request, route, query, record)
-    return Effect.flatMap(gate.check(NodeMessages.incoming(request), route, record), (refusal) =>
+    if (accessControl === undefined) return admitted(request, route, query, record)
+    return Effect.flatMap(accessControl.check(NodeMessages.nodeRequest(request), route, record), (refusal) =>
       refusal === undefined ? admitted(request, route, query, record) : problem(refusal)
     )
   }
@@ -118,8 +118,8 @@ export const make = Effect.fnUntraced(function* (options: {
     readyz: () => readiness,
     metrics: (request) => metrics(request.headers["accept"]),
     package: (request, query, record) => {
-      if (lifecycle.isDraining()) return problemFor(record)(Problem.shuttingDown)
-      if (lifecycle.inProgress() > maxPackages) return problemFor(record)(Problem.tooManyRequests)
+      if (gracefulShutdown.isDraining()) return problemFor(record)(Problem.shuttingDown)
+      if (gracefulShutdown.inProgress() > maxPackages) return problemFor(record)(Problem.tooManyRequests)
       return answerPackage(request, query, record)
     }
   }
@@ -139,32 +139,32 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const failed = (record: RequestRecord.RequestRecord, defect: unknown): Effect.Effect<Response> => {
     record.cause = Cause.die(defect)
-    return problemFor(record)(Problem.internal)
+    return problemFor(record)(Problem.internalError)
   }
 
-  const respond = Effect.fnUntraced(function* (gate: Gate | undefined) {
+  const respond = Effect.fnUntraced(function* (accessControl: AccessControl | undefined) {
     const request = yield* HttpServerRequest.HttpServerRequest
     const startMillis = yield* Clock.currentTimeMillis
-    const { path, query } = RequestTarget.parse(NodeMessages.incoming(request).url ?? "")
-    const record = RequestRecord.make(labelOf(path), NodeMessages.incoming(request))
-    const span = spans.begin(NodeMessages.incoming(request), record)
+    const { path, query } = RequestTarget.parse(NodeMessages.nodeRequest(request).url ?? "")
+    const record = RequestRecord.make(labelOf(path), NodeMessages.nodeRequest(request))
+    const span = spans.begin(NodeMessages.nodeRequest(request), record)
     // Suspended, so that a defect in `answer` is caught and the request is still counted.
-    const answered = Effect.suspend(() => answer(request, query, record, gate)).pipe(
+    const answered = Effect.suspend(() => answer(request, query, record, accessControl)).pipe(
       Effect.catchDefect((defect) => failed(record, defect)),
       Effect.map((response) => {
         const { body } = response
         if (body._tag === "Uint8Array" && request.method !== "HEAD") record.bytes = body.contentLength
         // The secure port closes the connections of unauthenticated callers, which could otherwise use up all
         // connections.
-        return gate !== undefined && record.user === undefined
+        return accessControl !== undefined && record.user === undefined
           ? HttpServerResponse.setHeader(response, "connection", "close")
-          : lifecycle.closeWhenDraining(response)
+          : gracefulShutdown.closeWhenDraining(response)
       }),
       // Effect's server runs handlers uninterruptibly, but a client that disconnects must end its request.
       Effect.interruptible,
       Effect.onExit((exit) =>
         Effect.sync(() => {
-          const { headersSent, statusCode } = NodeMessages.outgoing(request)
+          const { headersSent, statusCode } = NodeMessages.nodeResponse(request)
           const isBroken = exit._tag === "Failure" && headersSent
           if (isBroken) record.aborted = true
           const status =
@@ -176,19 +176,19 @@ export const make = Effect.fnUntraced(function* (options: {
     )
     const traced =
       span === undefined ? answered : Effect.withParentSpan(answered, span, { captureStackTrace: false })
-    return yield* record.route === "package" ? lifecycle.track(request, traced) : traced
+    return yield* record.route === "package" ? gracefulShutdown.track(request, traced) : traced
   })
 
-  const handlersFor = (gate: Gate | undefined): Handlers => ({
-    handler: respond(gate),
-    fastPath: fastPath(gate)
+  const handlersFor = (accessControl: AccessControl | undefined): Handlers => ({
+    handler: respond(accessControl),
+    fastPath: fastPath(accessControl)
   })
 
   return {
     /** Handlers without access control. */
-    application: handlersFor(undefined),
-    /** Handlers with access control by the gate. */
-    guarded: (gate: Gate) => handlersFor(gate),
+    plainHandlers: handlersFor(undefined),
+    /** Handlers with access control for the secure port. */
+    secureHandlers: (accessControl: AccessControl) => handlersFor(accessControl),
     /** Counts, logs and traces a request that a listener rejected before it was read. */
     recordUnread: yield* UnreadRequest.makeRecorder(log, spans)
   }

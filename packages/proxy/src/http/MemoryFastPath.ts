@@ -2,8 +2,8 @@ import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Clock, Effect, Result } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Gate } from "./access/Access.ts"
-import { Lifecycle } from "./request/Lifecycle.ts"
+import type { AccessControl } from "./access/AccessControl.ts"
+import { GracefulShutdown } from "./request/GracefulShutdown.ts"
 import { packageHeaders } from "./package/PackageHeaders.ts"
 import * as PackageQuery from "./request/PackageQuery.ts"
 import * as RequestHead from "./request/RequestHead.ts"
@@ -76,30 +76,30 @@ export const make = Effect.fnUntraced(function* (options: {
 }) {
   const { log, maxPackages, platform } = options
   const cache = yield* DigestCache
-  const lifecycle = yield* Lifecycle
+  const gracefulShutdown = yield* GracefulShutdown
   const clock = yield* Clock.Clock
   const spans = yield* ServerSpans.make
   const parseTarget = makeTargetParser()
 
-  return (gate: Gate | undefined): FastPath =>
+  return (accessControl: AccessControl | undefined): FastPath =>
     (request, response) => {
       if (!isEligible(request)) return false
       const query = parseTarget(request.url ?? "")
       if (query === undefined) return false
       const { manifestDigest } = query
-      if (lifecycle.isDraining() || lifecycle.inProgress() >= maxPackages) return false
-      const user = gate?.cachedUser(request, "package")
-      if (gate !== undefined && user === undefined) return false
+      if (gracefulShutdown.isDraining() || gracefulShutdown.inProgress() >= maxPackages) return false
+      const user = accessControl?.cachedUser(request, "package")
+      if (accessControl !== undefined && user === undefined) return false
       const inMemory = DigestCache.findInMemory(cache, { manifestDigest, platform })
       if (inMemory === undefined) {
-        if (user !== undefined) gate?.markAllowed(request, user)
+        if (user !== undefined) accessControl?.markAllowed(request, user)
         return false
       }
       const startMillis = clock.currentTimeMillisUnsafe()
       const record = RequestRecord.make("package", request)
       const startNanos = spans.isRecording ? clock.currentTimeNanosUnsafe() : 0n
       const { bytes, descriptor } = inMemory
-      lifecycle.trackResponse(response)
+      gracefulShutdown.trackResponse(response)
       response.writeHead(
         200,
         packageHeaders({
@@ -113,9 +113,9 @@ export const make = Effect.fnUntraced(function* (options: {
       response.end(bytes)
       record.query = query
       record.user = user
-      record.cache = "memory"
+      record.cacheResult = "memory"
       record.bytes = bytes.length
-      const span = spans.recordFinished(request, record, 200, startNanos)
+      const span = spans.recordEnded(request, record, 200, startNanos)
       log({ method: "GET", record, status: 200, startMillis, span })
       return true
     }

@@ -34,7 +34,7 @@ export interface AccessEntry {
 export const message = "request"
 
 /** Logs one request. `span` is the request's span, and `cause` is the cause of its failure. */
-export type Write = (
+export type LogRequest = (
   entry: AccessEntry,
   span: Tracer.AnySpan | undefined,
   cause?: Cause.Cause<unknown>
@@ -64,7 +64,7 @@ export const rateLimitKey = (entry: AccessEntry): string | undefined =>
  * Writes the log lines of requests without Effect's loggers, which start a fiber that costs more than a small response.
  * Undefined if the program logs without `Logging.layer`.
  */
-export const Writer = Context.Reference<Write | undefined>(
+export const RequestLineWriter = Context.Reference<LogRequest | undefined>(
   "@registry-packages-proxy/proxy/AccessLog/Writer",
   {
     defaultValue: () => undefined
@@ -72,8 +72,8 @@ export const Writer = Context.Reference<Write | undefined>(
 )
 
 /** Makes a function that logs requests through `Writer` if it is set, else through Effect's loggers. */
-export const make: Effect.Effect<Write> = Effect.gen(function* () {
-  const writer = yield* Writer
+export const make: Effect.Effect<LogRequest> = Effect.gen(function* () {
+  const writer = yield* RequestLineWriter
   if (writer !== undefined) return writer
   const run = Effect.runForkWith(yield* Effect.context<never>())
   return (entry, span, cause) => {

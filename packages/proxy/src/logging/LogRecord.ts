@@ -53,16 +53,16 @@ const complex = (value: object, depth: number): unknown => {
   if (depth === maxDepth) return "…"
   if (value instanceof Error) return CauseText.describeError(value)
   if (ArrayBuffer.isView(value)) return `<${value.byteLength} bytes>`
-  if (Option.isOption(value)) return Option.isSome(value) ? plain(value.value, depth) : undefined
-  if (Array.isArray(value)) return value.slice(0, maxItems).map((item) => plain(item, depth + 1))
+  if (Option.isOption(value)) return Option.isSome(value) ? toJsonValue(value.value, depth) : undefined
+  if (Array.isArray(value)) return value.slice(0, maxItems).map((item) => toJsonValue(item, depth + 1))
   if ("toJSON" in value && typeof value.toJSON === "function")
-    return plain((value.toJSON as () => unknown)(), depth + 1)
+    return toJsonValue((value.toJSON as () => unknown)(), depth + 1)
   if (isPlain(value)) {
     return withoutUndefined(
       Object.fromEntries(
         Object.entries(value)
           .slice(0, maxItems)
-          .map(([name, item]) => [name, plain(item, depth + 1)])
+          .map(([name, item]) => [name, toJsonValue(item, depth + 1)])
       )
     )
   }
@@ -73,7 +73,7 @@ const complex = (value: object, depth: number): unknown => {
  * Converts a value to a JSON value: redacts secrets, describes errors, truncates long texts, arrays and deep objects.
  * Never throws.
  */
-export const plain = (value: unknown, depth = 0): unknown => {
+export const toJsonValue = (value: unknown, depth = 0): unknown => {
   switch (typeof value) {
     case "string":
       return shorten(value, maxText)
@@ -86,7 +86,9 @@ export const plain = (value: unknown, depth = 0): unknown => {
       if (value === null) return null
       try {
         const shown = Redactable.redact(value)
-        return shown !== value || typeof shown !== "object" ? plain(shown, depth + 1) : complex(value, depth)
+        return shown !== value || typeof shown !== "object"
+          ? toJsonValue(shown, depth + 1)
+          : complex(value, depth)
       } catch {
         return "<unreadable>"
       }
@@ -97,7 +99,7 @@ export const plain = (value: unknown, depth = 0): unknown => {
 
 const add = (fields: Record<string, unknown>, source: Readonly<Record<string, unknown>>): void => {
   for (const name in source) {
-    const shown = plain(source[name])
+    const shown = toJsonValue(source[name])
     if (shown !== undefined) fields[reserved.has(name) ? `_${name}` : name] = shown
   }
 }
@@ -112,7 +114,7 @@ export const make = ({ cause, date, fiber, logLevel, message }: Logger.Options<u
     if (typeof part === "object" && part !== null && isPlain(part)) add(fields, part)
     else if (part instanceof Error) fields["error"] = CauseText.describeError(part)
     else
-      text += `${text === "" ? "" : " "}${typeof part === "string" ? shorten(part, maxText) : String(plain(part))}`
+      text += `${text === "" ? "" : " "}${typeof part === "string" ? shorten(part, maxText) : String(toJsonValue(part))}`
   }
   const now = date.getTime()
   for (const [label, began] of fiber.getRef(References.CurrentLogSpans)) fields[`${label}_ms`] = now - began

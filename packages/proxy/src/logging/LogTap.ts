@@ -2,11 +2,11 @@ import { Context } from "effect"
 import type { LogRecord } from "./LogRecord.ts"
 
 /** A second destination for log records, in addition to stdout. `onRecord` is undefined while nothing uses it. */
-export interface Tap {
+export interface LogDestination {
   onRecord: ((record: LogRecord) => void) | undefined
 }
 
 /** The second destination of the program's log. Undefined if the program logs without `Logging.layer`. */
-export const LogTap = Context.Reference<Tap | undefined>("@registry-packages-proxy/proxy/LogTap", {
+export const LogTap = Context.Reference<LogDestination | undefined>("@registry-packages-proxy/proxy/LogTap", {
   defaultValue: () => undefined
 })

@@ -7,7 +7,7 @@ import * as LogRecord from "./LogRecord.ts"
 import type { LogFormat } from "../config/LogSettings.ts"
 import * as LogSink from "./LogSink.ts"
 import * as LogRateLimit from "./LogRateLimit.ts"
-import { LogTap, type Tap } from "./LogTap.ts"
+import { LogTap, type LogDestination } from "./LogTap.ts"
 import type { Settings } from "../config/Settings.ts"
 
 const formatter = (
@@ -59,13 +59,13 @@ export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer
           cause: undefined
         })
       )
-      const tap: Tap = { onRecord: undefined }
+      const tap: LogDestination = { onRecord: undefined }
       const emit = (record: LogRecord.LogRecord): void => {
         write(format(record))
         tap.onRecord?.(record)
       }
       const emitLimited = yield* LogRateLimit.make(clock, emit)
-      const access: AccessLog.Write = (entry, span, cause) => {
+      const access: AccessLog.LogRequest = (entry, span, cause) => {
         const level = AccessLog.levelOf(entry)
         if (LogLevel.isLessThan(level, settings.logLevel)) return
         const record = {
@@ -89,7 +89,7 @@ export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer
       return Layer.mergeAll(
         Logger.layer([Logger.make((options) => other(LogRecord.make(options)))]),
         Layer.succeed(References.MinimumLogLevel, settings.logLevel),
-        Layer.succeed(AccessLog.Writer, access),
+        Layer.succeed(AccessLog.RequestLineWriter, access),
         Layer.succeed(LogTap, tap)
       )
     })

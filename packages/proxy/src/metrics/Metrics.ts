@@ -60,7 +60,7 @@ export type RefusedConnectionReason = (typeof refusedConnectionReasons)[number]
 export const refusedConnections = labelled(refusedConnectionsTotal, { reason: refusedConnectionReasons })
 
 /** The bucket boundaries of histograms in seconds, from 1 ms to 10 min. */
-export const boundaries = [
+export const secondsBoundaries = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
 ]
 
@@ -75,12 +75,12 @@ const firstByteSeconds = Metric.histogram(`${prefix}_request_first_byte_seconds`
   description:
     "Seconds from a package request's head to the first byte of its response, by cache result: " +
     "hit, memory, miss, collapsed, bypass, none (an error)",
-  boundaries
+  boundaries: secondsBoundaries
 })
 
 const requestSecondsTotal = Metric.histogram(`${prefix}_request_seconds`, {
   description: "Seconds from a request's head to the end of its response, by handler and cache result",
-  boundaries
+  boundaries: secondsBoundaries
 })
 
 const responseBytesTotal = Metric.counter(`${prefix}_response_bytes_total`, {
@@ -93,13 +93,13 @@ const buildInfoGauge = Metric.gauge(`${prefix}_build_info`, {
 })
 
 /** Seconds from a package request's head to the first byte of its response. */
-export const firstByte = labelled(firstByteSeconds, { cache: cacheLabels }, boundaries)
+export const timeToFirstByte = labelled(firstByteSeconds, { cache: cacheLabels }, secondsBoundaries)
 
 /** Seconds from a request's head to the end of its response. */
 export const requestSeconds = labelled(
   requestSecondsTotal,
   { handler: anyValue, cache: cacheLabels },
-  boundaries
+  secondsBoundaries
 )
 
 /** Bytes of response bodies of package requests. */

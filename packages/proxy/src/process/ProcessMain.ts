@@ -1,6 +1,6 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Effect, Exit, Runtime } from "effect"
-import { ProcessEnvironment, type Output } from "../config/ProcessEnvironment.ts"
+import { ProcessEnvironment, type OutputStream } from "../config/ProcessEnvironment.ts"
 import { programName } from "../config/Help.ts"
 import { explain } from "./StartFailure.ts"
 import * as CauseText from "../text/CauseText.ts"
@@ -16,7 +16,7 @@ export const exitCode = (exit: Exit.Exit<unknown, unknown>, isStopping: boolean)
   return Runtime.getErrorExitCode(Cause.squash(exit.cause))
 }
 
-const print = (output: Output, text: string): Effect.Effect<void> =>
+const print = (output: OutputStream, text: string): Effect.Effect<void> =>
   Effect.callback((resume) => output.write(text, () => resume(Effect.void)))
 
 /**

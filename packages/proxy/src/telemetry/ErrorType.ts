@@ -26,5 +26,5 @@ export const errorTypeOfCause = (cause: Cause.Cause<unknown>): string | undefine
 }
 
 /** The type of an exit's first failure, as in `errorTypeOfCause`; undefined for a success. */
-export const errorTypeOf = (exit: Exit.Exit<unknown, unknown>): string | undefined =>
+export const errorTypeOfExit = (exit: Exit.Exit<unknown, unknown>): string | undefined =>
   exit._tag === "Success" ? undefined : errorTypeOfCause(exit.cause)

@@ -1,7 +1,7 @@
 import { Context, Option, Tracer } from "effect"
 
 /** Extracts the caller's span from a request's header fields; none if they have no valid `traceparent`. */
-export type Extract = (
+export type ExtractCallerSpan = (
   headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 ) => Option.Option<Tracer.ExternalSpan>
 
@@ -35,8 +35,8 @@ export const singleValue = (value: string | ReadonlyArray<string> | undefined): 
  * Extracts the caller's span, which becomes the parent of the request's span. Without an OpenTelemetry SDK, only log
  * lines contain the ids of the caller's span.
  */
-export const Propagation = Context.Reference<Extract>(
-  "@registry-packages-proxy/proxy/telemetry/Propagation",
+export const CallerSpanExtractor = Context.Reference<ExtractCallerSpan>(
+  "@registry-packages-proxy/proxy/telemetry/CallerSpanExtractor",
   {
     defaultValue: () => (headers) =>
       Option.map(

@@ -5,7 +5,7 @@ import { read, withName } from "./OtelVariable.ts"
 import * as OtelVariables from "./OtelVariables.ts"
 
 /** The settings of OTLP requests to a collector. */
-export interface Collector {
+export interface CollectorSettings {
   readonly url: string
   readonly protocol: "http/protobuf" | "http/json"
   readonly headers: Redacted.Redacted<Readonly<Record<string, string>>> | undefined
@@ -33,7 +33,7 @@ export interface Batching {
 
 export interface TracesSettings {
   /** The collector of traces. If none, traces are printed to standard output as trees. */
-  readonly collector: Option.Option<Collector>
+  readonly collector: Option.Option<CollectorSettings>
   readonly sampler: OtelVariables.SamplerName
   readonly ratio: number
   readonly batching: Batching
@@ -42,14 +42,14 @@ export interface TracesSettings {
 }
 
 export interface MetricsSettings {
-  readonly collector: Collector
+  readonly collector: CollectorSettings
   readonly interval: Duration.Duration
   readonly timeout: Duration.Duration
   readonly temporality: "cumulative" | "delta"
 }
 
 export interface LogsSettings {
-  readonly collector: Collector
+  readonly collector: CollectorSettings
   readonly batching: Batching
 }
 
@@ -80,7 +80,7 @@ type Read<A> = Result.Result<A, UsageError>
 const collectorOf = (
   env: EnvironmentVariables,
   signal: OtelVariables.Signal
-): Read<Option.Option<Collector>> =>
+): Read<Option.Option<CollectorSettings>> =>
   Result.gen(function* () {
     const readSignal = <A>(variable: Parameters<typeof read<A>>[1]) =>
       read(env, withName(variable, OtelVariables.signalVariableName(signal, variable)), variable)
@@ -112,7 +112,7 @@ const collectorOf = (
     })
     return Option.map(
       Option.orElse(ownEndpoint, () => appended),
-      (url): Collector => ({
+      (url): CollectorSettings => ({
         url: url.href,
         protocol: Option.getOrElse(protocol, () => "http/protobuf" as const),
         headers: Option.getOrUndefined(headers),

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Flag } from "../../src/config/Flag.ts"
-import { variable } from "../../src/config/Flag.ts"
+import { variableName } from "../../src/config/Flag.ts"
 import { flags } from "../../src/config/Flags.ts"
 import { helpText, informationalFlags } from "../../src/config/Help.ts"
 
@@ -50,7 +50,10 @@ describe("Flags", () => {
         words,
         `--${flag.name}${flag.metavar === undefined ? "" : ` ${flag.metavar}`} ${flag.description}`
       )
-      assert.include(words, `Accepts: ${flag.accepts} Default: ${flag.default} Variable: ${variable(flag)}`)
+      assert.include(
+        words,
+        `Accepts: ${flag.accepts} Default: ${flag.default} Variable: ${variableName(flag)}`
+      )
     }
   })
 })

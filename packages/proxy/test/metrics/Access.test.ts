@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Forbidden, Invalid, Unreachable } from "@registry-packages-proxy/access-control/ReviewError"
 import { Deferred, Effect, Fiber, Option, Redacted } from "effect"
-import { bearerToken } from "../../src/http/access/Access.ts"
+import { bearerToken } from "../../src/http/access/AccessControl.ts"
 import { startSecure, tokens } from "../http/SecureHarness.ts"
 
 const ask = (path: string, token?: string, method = "GET") =>

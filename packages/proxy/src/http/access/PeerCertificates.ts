@@ -11,7 +11,7 @@ export interface PeerCertificates {
    * Returns the certificate that the client of a connection presented. Undefined if there was none, or if the
    * authorities that verified it have been replaced.
    */
-  readonly of: (socket: Socket) => PeerCertificate.PeerCertificate | undefined
+  readonly certificateOf: (socket: Socket) => PeerCertificate.PeerCertificate | undefined
   /**
    * Replaces the authorities that verify certificates. If the old authorities verified a connection's certificate, the
    * connection closes after the response in progress, and the certificate authenticates no further request.
@@ -65,7 +65,7 @@ export const make = (server: Server, authorities: string): PeerCertificates => {
   })
 
   return {
-    of: (socket) => peers.get(socket),
+    certificateOf: (socket) => peers.get(socket),
     replaceAuthorities: (authorities) => {
       anchors = PeerCertificate.authoritiesOf(authorities)
       for (const socket of verified) {

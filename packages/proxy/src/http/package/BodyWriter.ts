@@ -84,7 +84,7 @@ export const writeBody = <E>(options: {
 }): Effect.Effect<void, E | BodyError | ClientGone, Scope.Scope> =>
   Effect.gen(function* () {
     const { onWritten, reader, response } = options
-    const out = NodeMessages.outgoing(options.request)
+    const out = NodeMessages.nodeResponse(options.request)
     const buffers = yield* options.pool.acquire
     let reading: Fiber.Fiber<number, E | BodyError> | undefined
 

@@ -3,13 +3,13 @@ import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Cause, Clock, Effect, Option, Result, type Scope } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
-import { errorTypeOf } from "../../telemetry/ErrorType.ts"
+import { errorTypeOfExit } from "../../telemetry/ErrorType.ts"
 import { writeBody } from "./BodyWriter.ts"
 import { BufferPool } from "./BufferPool.ts"
 import * as Conditions from "./Conditions.ts"
 import { fromPullError } from "./ErrorProblems.ts"
 import type { RequestRecord } from "../request/RequestRecord.ts"
-import { Lifecycle } from "../request/Lifecycle.ts"
+import { GracefulShutdown } from "../request/GracefulShutdown.ts"
 import { etagOf, packageHeaders, cachingHeaders } from "./PackageHeaders.ts"
 import * as PackagePull from "./PackagePull.ts"
 import * as PackageQuery from "../request/PackageQuery.ts"
@@ -23,7 +23,7 @@ const notResolved = Effect.fail("not in the cache")
 /** Makes the handler of GET and HEAD on /package. */
 export const make = Effect.fnUntraced(function* (platform: Platform) {
   const cache = yield* DigestCache
-  const lifecycle = yield* Lifecycle
+  const gracefulShutdown = yield* GracefulShutdown
   const pull = yield* PackagePull.make
   const pool = new BufferPool()
   const clock = yield* Clock.Clock
@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
 
   const head = (query: PackageQuery.PackageQuery, source: Source, record: RequestRecord) =>
     Effect.map(inspect(query, source), ({ descriptor, cacheResult }): Response => {
-      record.cache = cacheResult
+      record.cacheResult = cacheResult
       const headers = packageHeaders({
         manifestDigest: query.manifestDigest,
         descriptor,
@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
 
   const notModified = (query: PackageQuery.PackageQuery, source: Source, record: RequestRecord) =>
     Effect.map(inspect(query, source), ({ cacheResult }): Response => {
-      record.cache = cacheResult
+      record.cacheResult = cacheResult
       return HttpServerResponse.empty({
         status: 304,
         headers: cachingHeaders(query.manifestDigest, cacheResult)
@@ -76,11 +76,11 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
         Conditions.ifRange(request.headers["if-range"], etagOf(query.manifestDigest)) &&
         Conditions.parseRange(header, cached.value.descriptor.size) === "unsatisfiable"
       ) {
-        record.cache = cached.value.cacheResult
+        record.cacheResult = cached.value.cacheResult
         return toResponse(unsatisfiableRange(cached.value.descriptor.size), record.requestId)
       }
       const opened = yield* cache.open({ manifestDigest: query.manifestDigest, platform }, source)
-      record.cache = opened.cacheResult
+      record.cacheResult = opened.cacheResult
       const { descriptor } = opened
       const range =
         header !== undefined &&
@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       if (body._tag === "Bytes") {
         return HttpServerResponse.uint8Array(body.bytes, { status, headers })
       }
-      const response = lifecycle.closeWhenDraining(HttpServerResponse.empty({ status, headers }))
+      const response = gracefulShutdown.closeWhenDraining(HttpServerResponse.empty({ status, headers }))
       const exit = yield* Effect.exit(
         writeBody({
           request,
@@ -110,7 +110,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       )
       if (exit._tag === "Failure") {
         record.aborted = true
-        record.error = errorTypeOf(exit)
+        record.error = errorTypeOfExit(exit)
         record.cause = exit.cause
       }
       return response

@@ -5,9 +5,9 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 // The casts are safe: the listeners speak HTTP/1.1 only, so the messages are never those of HTTP/2.
 
 /** Node's object for a request. */
-export const incoming = (request: HttpServerRequest.HttpServerRequest): IncomingMessage =>
+export const nodeRequest = (request: HttpServerRequest.HttpServerRequest): IncomingMessage =>
   NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
 
 /** Node's object for the response to a request. */
-export const outgoing = (request: HttpServerRequest.HttpServerRequest): ServerResponse =>
+export const nodeResponse = (request: HttpServerRequest.HttpServerRequest): ServerResponse =>
   NodeHttpServerRequest.toServerResponse(request) as ServerResponse

@@ -24,7 +24,7 @@ const titles: Readonly<Record<number, string>> = {
 }
 
 /** The header that forbids caching, for errors and for the responses of probes and metrics. */
-export const noStore = { "cache-control": "no-store" } as const
+export const noStoreHeader = { "cache-control": "no-store" } as const
 
 /** The `application/problem+json` response. Its `instance` contains the request id, which is also in the log line. */
 export const toResponse = (problem: Problem, requestId: string): HttpServerResponse.HttpServerResponse =>
@@ -36,7 +36,7 @@ export const toResponse = (problem: Problem, requestId: string): HttpServerRespo
       detail: problem.detail,
       instance: `urn:uuid:${requestId}`
     }),
-    { ...noStore, ...problem.headers } satisfies Headers.Input
+    { ...noStoreHeader, ...problem.headers } satisfies Headers.Input
   )
 
 export const badRequest = (detail: string): Problem => ({ status: 400, detail })
@@ -73,7 +73,7 @@ export const unsatisfiableRange = (size: number): Problem => ({
   headers: { "content-range": `bytes */${size}` }
 })
 
-export const internal: Problem = {
+export const internalError: Problem = {
   status: 500,
   detail: "The proxy has a bug. Its log has the cause; find it by this problem's instance.",
   error: "defect"

@@ -53,8 +53,19 @@ export const make = Effect.fnUntraced(function* (
   const log = yield* AccessLog.make
   const counterOf = makeCounters()
   return ({ record, method, span, startMillis, status }) => {
-    const { aborted, bytes, cache, cause, clientAddress, error, isUnread, requestId, route, upstream, user } =
-      record
+    const {
+      aborted,
+      bytes,
+      cacheResult,
+      cause,
+      clientAddress,
+      error,
+      isUnread,
+      requestId,
+      route,
+      upstream,
+      user
+    } = record
     counterOf(route, method, status).updateUnsafe(1, metrics)
     measure(record, startMillis, span)
     if (routeOf(route)?.isProbe === true) return
@@ -67,7 +78,7 @@ export const make = Effect.fnUntraced(function* (
         status,
         bytes,
         seconds,
-        cache,
+        cache: cacheResult,
         upstream,
         clientAddress,
         user: userName,

@@ -39,7 +39,7 @@ interface CacheResultMetrics {
 
 const metricsOf = (cache: Metrics.CacheLabel): CacheResultMetrics => {
   return {
-    firstByte: seriesOf(Metrics.firstByte({ cache }), { cache }),
+    firstByte: seriesOf(Metrics.timeToFirstByte({ cache }), { cache }),
     bytes: Metrics.responseBytes({ cache }),
     total: forEachValue(routeLabels, (handler) =>
       seriesOf(Metrics.requestSeconds({ handler, cache }), { handler, cache })
@@ -56,7 +56,7 @@ export const make: Effect.Effect<RequestMetrics> = Effect.gen(function* () {
   const update = ({ histogram, name }: Series, seconds: number, traceId: string | undefined): void => {
     histogram.updateUnsafe(seconds, context)
     if (traceId === undefined) return
-    exemplars.record(name, Metrics.boundaries, {
+    exemplars.record(name, Metrics.secondsBoundaries, {
       traceId,
       value: seconds,
       timeMillis: clock.currentTimeMillisUnsafe()
@@ -65,8 +65,8 @@ export const make: Effect.Effect<RequestMetrics> = Effect.gen(function* () {
 
   return {
     exemplars,
-    measure: ({ bytes, cache, firstByteAt, route }, startMillis, span) => {
-      const metrics = byCacheResult[cache ?? "none"]
+    measure: ({ bytes, cacheResult, firstByteAt, route }, startMillis, span) => {
+      const metrics = byCacheResult[cacheResult ?? "none"]
       const traceId = span?.sampled === true ? span.traceId : undefined
       const now = clock.currentTimeMillisUnsafe()
       update(metrics.total[route], (now - startMillis) / 1000, traceId)

@@ -16,7 +16,7 @@ export interface RequestRecord {
   user: string | undefined
   /** The number of body bytes that were written to the connection. */
   bytes: number
-  cache: CacheResult | undefined
+  cacheResult: CacheResult | undefined
   /** The requested package; undefined for another route and for an invalid query. */
   query: PackageQuery | undefined
   /**
@@ -47,7 +47,7 @@ export const make = (
   clientAddress: clientAddress(socket),
   user: undefined,
   bytes: 0,
-  cache: undefined,
+  cacheResult: undefined,
   query: undefined,
   firstByteAt: undefined,
   error: unread?.error,

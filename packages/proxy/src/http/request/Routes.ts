@@ -12,7 +12,7 @@ export interface Route {
   /** True for a probe. Probes are counted, but neither logged nor traced. */
   readonly isProbe: boolean
   /** The response, in Markdown, for the table in docs/http.md. */
-  readonly answer: string
+  readonly documentedResponse: string
 }
 
 const get = (subresource: string): ResourceRule.ResourceRule =>
@@ -40,7 +40,7 @@ export const routes = {
     methods: reading,
     access: get("http"),
     isProbe: false,
-    answer: "[a package](#packages)"
+    documentedResponse: "[a package](#packages)"
   },
   healthz: {
     path: "/healthz",
@@ -48,7 +48,7 @@ export const routes = {
     methods: reading,
     access: "anonymous",
     isProbe: true,
-    answer: "200 `ok` while the program runs"
+    documentedResponse: "200 `ok` while the program runs"
   },
   readyz: {
     path: "/readyz",
@@ -56,7 +56,8 @@ export const routes = {
     methods: reading,
     access: "anonymous",
     isProbe: true,
-    answer: "200 `ok` after every source of credentials was read once, else 503 ([reasons](#not-ready))"
+    documentedResponse:
+      "200 `ok` after every source of credentials was read once, else 503 ([reasons](#not-ready))"
   },
   metrics: {
     path: "/metrics",
@@ -64,7 +65,7 @@ export const routes = {
     methods: reading,
     access: get("prometheus-metrics"),
     isProbe: false,
-    answer:
+    documentedResponse:
       "Prometheus text format, or OpenMetrics if `Accept` prefers it; [configuration.md](configuration.md#metrics) lists the metrics"
   }
 } as const satisfies Readonly<Record<string, Route>>

@@ -1,7 +1,7 @@
 import { Clock, Context, Effect, Exit, Option, Tracer } from "effect"
 import type { IncomingMessage } from "node:http"
-import { RecordFinishedSpan } from "../../telemetry/FinishedSpans.ts"
-import { Propagation } from "../../telemetry/Propagation.ts"
+import { RecordEndedSpan } from "../../telemetry/EndedServerSpan.ts"
+import { CallerSpanExtractor } from "../../telemetry/Propagation.ts"
 import type { RequestRecord } from "./RequestRecord.ts"
 import { routeOf } from "./Routes.ts"
 
@@ -24,13 +24,13 @@ export interface ServerSpans {
    * Records the span of a GET that the fast path has answered. `startNanos` is the time at which the request arrived,
    * in nanoseconds since the epoch.
    */
-  readonly recordFinished: (
+  readonly recordEnded: (
     request: IncomingMessage,
     record: RequestRecord,
     status: number,
     startNanos: bigint
   ) => Tracer.AnySpan | undefined
-  /** True if spans are recorded. If false, `recordFinished` ignores `startNanos`. */
+  /** True if spans are recorded. If false, `recordEnded` ignores `startNanos`. */
   readonly isRecording: boolean
 }
 
@@ -62,7 +62,7 @@ const requestAttributes = (
 
 /** The attributes that are known when the request is answered. */
 const responseAttributes = (
-  { aborted, bytes, cache, error, query }: RequestRecord,
+  { aborted, bytes, cacheResult, error, query }: RequestRecord,
   status: number
 ): Record<string, string | number> => {
   const attributes: Record<string, string | number> = {
@@ -74,7 +74,7 @@ const responseAttributes = (
     // An empty value means the cluster's own registry.
     attributes["registry_packages_proxy.package.repository"] = Option.getOrElse(query.repository, () => "")
   }
-  if (cache !== undefined) attributes["registry_packages_proxy.package.cache.result"] = cache
+  if (cacheResult !== undefined) attributes["registry_packages_proxy.package.cache.result"] = cacheResult
   if (status >= 500 || aborted) attributes["error.type"] = error ?? String(status)
   return attributes
 }
@@ -101,8 +101,8 @@ const nameOf = (method: string | undefined, route: RequestRecord["route"]): stri
 export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
   const tracer = yield* Tracer.Tracer
   const clock = yield* Clock.Clock
-  const extract = yield* Propagation
-  const recordSpan = yield* RecordFinishedSpan
+  const extract = yield* CallerSpanExtractor
+  const recordSpan = yield* RecordEndedSpan
   // Nothing reads the spans of the native tracer.
   const isRecording = tracer !== Tracer.nativeTracer
   const parentOf = ({ headers }: RequestHead): Option.Option<Tracer.ExternalSpan> =>
@@ -151,7 +151,7 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
     return attributes
   }
 
-  const recordFinished: ServerSpans["recordFinished"] = (request, record, status, startNanos) => {
+  const recordEnded: ServerSpans["recordEnded"] = (request, record, status, startNanos) => {
     if (!isRecording || recordSpan === undefined) {
       const span = begin(request, record)
       end(span, record, status)
@@ -166,5 +166,5 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
     })
   }
 
-  return { begin, end, recordFinished, isRecording }
+  return { begin, end, recordEnded, isRecording }
 })

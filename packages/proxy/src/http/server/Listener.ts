@@ -11,9 +11,9 @@ import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import type { Server } from "node:http"
 import * as CauseText from "../../text/CauseText.ts"
-import * as Access from "../access/Access.ts"
+import * as AccessControl from "../access/AccessControl.ts"
 import * as Application from "../Application.ts"
-import { Lifecycle } from "../request/Lifecycle.ts"
+import { GracefulShutdown } from "../request/GracefulShutdown.ts"
 import { makePlainServer } from "./NodeServer.ts"
 import * as PipelineTimeout from "./PipelineTimeout.ts"
 import * as Pipelining from "./Pipelining.ts"
@@ -42,20 +42,20 @@ interface CommonOptions {
 }
 
 /** The options of the plain listener. */
-export interface PlainOptions {
+export interface PlainListenerOptions {
   readonly listen: ListenOptions
   /** The server to use, for a caller that passes its own connections to this server. The default is a new server. */
   readonly server?: Server
 }
 
 /** The options of the listener with TLS and access control. */
-export interface SecureOptions {
+export interface SecureListenerOptions {
   readonly listen: ListenOptions
   readonly minVersion: SecureServer.MinTlsVersion
 }
 
 /** The services that the application behind the listeners requires. */
-export type Services = DigestCache | CredentialStore | RegistryClient
+export type ApplicationServices = DigestCache | CredentialStore | RegistryClient
 
 // The kernel limits the backlog to net.core.somaxconn, 4096 by default. If the backlog is full, a client retries after
 // a second.
@@ -89,14 +89,14 @@ const serve = Effect.fnUntraced(function* (
   }
 })
 
-const openPlain = Effect.fnUntraced(function* (app: Application.Application, options: PlainOptions) {
+const openPlain = Effect.fnUntraced(function* (app: Application.Application, options: PlainListenerOptions) {
   const server = options.server ?? makePlainServer()
   const pipelining = Pipelining.attach(server, "connection")
   yield* Refusals.watch(server, app.recordUnread)
   yield* SendTimeout.watch(server, "connection")
   yield* PipelineTimeout.watch(pipelining.pipelines)
   const listener = yield* open(server, options.listen)
-  yield* serve(server, pipelining, listener, app.application)
+  yield* serve(server, pipelining, listener, app.plainHandlers)
   return { server, listener }
 })
 
@@ -107,7 +107,7 @@ const renewalRetries = Schedule.min([Schedule.exponential("1 second"), Schedule.
  * failure and retries. Newer material interrupts the retries.
  */
 const renewal = (secure: SecureServer.SecureServer, material: ListenerMaterial): Effect.Effect<void> =>
-  Effect.try({ try: () => secure.renew(material), catch: (cause) => cause }).pipe(
+  Effect.try({ try: () => secure.setMaterial(material), catch: (cause) => cause }).pipe(
     Effect.tapError((cause) =>
       Effect.logError("new certificate or client authorities cannot be used: keeping the previous ones", {
         error: CauseText.describeError(cause)
@@ -118,7 +118,10 @@ const renewal = (secure: SecureServer.SecureServer, material: ListenerMaterial):
     Effect.orDie
   )
 
-const openSecure = Effect.fnUntraced(function* (app: Application.Application, options: SecureOptions) {
+const openSecure = Effect.fnUntraced(function* (
+  app: Application.Application,
+  options: SecureListenerOptions
+) {
   const tls = yield* TlsMaterial
   const secure = SecureServer.make({
     material: yield* tls.get,
@@ -128,13 +131,13 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
   yield* Effect.forkScoped(
     Stream.runDrain(Stream.switchMap(tls.changes, (material) => Stream.fromEffect(renewal(secure, material))))
   )
-  const gate = yield* Access.make(secure.certificateOf)
+  const accessControl = yield* AccessControl.make(secure.certificateOf)
   const pipelining = Pipelining.attach(secure.server, "secureConnection")
   yield* Refusals.watch(secure.server, app.recordUnread)
   yield* SendTimeout.watch(secure.server, "secureConnection")
   yield* PipelineTimeout.watch(pipelining.pipelines)
   const listener = yield* open(secure.server, options.listen)
-  yield* serve(secure.server, pipelining, listener, app.guarded(gate))
+  yield* serve(secure.server, pipelining, listener, app.secureHandlers(accessControl))
   return { server: secure.server, listener }
 })
 
@@ -147,10 +150,10 @@ const stopping = Effect.fnUntraced(function* (
   servers: ReadonlyArray<Server>,
   closedFirst: ReadonlyArray<Server>
 ) {
-  const lifecycle = yield* Lifecycle
+  const gracefulShutdown = yield* GracefulShutdown
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => closedFirst.forEach((server) => server.close())).pipe(
-      Effect.andThen(lifecycle.drain),
+      Effect.andThen(gracefulShutdown.drain),
       Effect.andThen(Effect.sync(() => servers.forEach((server) => server.closeAllConnections())))
     )
   )
@@ -164,8 +167,8 @@ const logListening = (
 
 /** The plain HTTP listener. It serves as soon as the layer is built. */
 export const layerPlain = (
-  options: CommonOptions & PlainOptions
-): Layer.Layer<HttpServer.HttpServer, ServeError, Services> =>
+  options: CommonOptions & PlainListenerOptions
+): Layer.Layer<HttpServer.HttpServer, ServeError, ApplicationServices> =>
   Layer.effect(
     HttpServer.HttpServer,
     Effect.gen(function* () {
@@ -174,7 +177,7 @@ export const layerPlain = (
       yield* logListening("http", listener)
       return listener
     })
-  ).pipe(Layer.provide(Lifecycle.layer(options.gracePeriod)))
+  ).pipe(Layer.provide(GracefulShutdown.layer(options.gracePeriod)))
 
 /**
  * The listener with TLS and access control, and optionally the plain listener. The `HttpServer` of the layer is the
@@ -182,8 +185,15 @@ export const layerPlain = (
  * connections, while the plain listener answers probes until the end.
  */
 export const layerSecure = (
-  options: CommonOptions & { readonly secure: SecureOptions; readonly plain: Option.Option<PlainOptions> }
-): Layer.Layer<HttpServer.HttpServer, ServeError, Services | Authenticator | Authorizer | TlsMaterial> =>
+  options: CommonOptions & {
+    readonly secure: SecureListenerOptions
+    readonly plain: Option.Option<PlainListenerOptions>
+  }
+): Layer.Layer<
+  HttpServer.HttpServer,
+  ServeError,
+  ApplicationServices | Authenticator | Authorizer | TlsMaterial
+> =>
   Layer.effect(
     HttpServer.HttpServer,
     Effect.gen(function* () {
@@ -201,4 +211,4 @@ export const layerSecure = (
       if (Option.isSome(plain)) yield* logListening("http", plain.value.listener)
       return listener
     })
-  ).pipe(Layer.provide(Lifecycle.layer(options.gracePeriod)))
+  ).pipe(Layer.provide(GracefulShutdown.layer(options.gracePeriod)))

@@ -72,7 +72,7 @@ export interface SecureServer {
    * connection with a verified certificate closes after the response in progress. Throws and changes nothing if TLS
    * cannot use the material.
    */
-  readonly renew: (material: ListenerMaterial) => void
+  readonly setMaterial: (material: ListenerMaterial) => void
   /**
    * Returns the client certificate of a request's connection, with the result of the verification by the current
    * authorities. Undefined if the client presented no certificate, or if the authorities that verified it have been
@@ -117,7 +117,7 @@ export const make = (options: {
 
   return {
     server,
-    renew: (next) => {
+    setMaterial: (next) => {
       // A new context has new session ticket keys. So the same material is not set again, which would end TLS sessions.
       if (next === material) return
       server.setSecureContext(contextOptions(next, minVersion))
@@ -128,6 +128,6 @@ export const make = (options: {
       material = next
       if (previous !== current && Option.isSome(peers)) peers.value.replaceAuthorities(current ?? "")
     },
-    certificateOf: ({ socket }) => Option.getOrUndefined(peers)?.of(socket)
+    certificateOf: ({ socket }) => Option.getOrUndefined(peers)?.certificateOf(socket)
   }
 }

@@ -3,7 +3,7 @@ import { Duration, Effect, type FileSystem, Layer } from "effect"
 import type { SpanView } from "../SpanTree.ts"
 import type { TelemetrySettings } from "../TelemetrySettings.ts"
 import * as Resource from "./Resource.ts"
-import { view } from "./SpanView.ts"
+import { spanViewOf } from "./SpanView.ts"
 import * as Traces from "./Traces.ts"
 
 /** Records all spans in memory: for tests, and for programs that show traces without a collector. */
@@ -30,7 +30,7 @@ export const make = (
   const layer = Traces.layerExporter(options, Resource.make(settings), () =>
     Effect.succeed({
       export: (ended, done) => {
-        spans.push(...ended.map(view))
+        spans.push(...ended.map(spanViewOf))
         done({ code: ExportResultCode.SUCCESS })
       },
       shutdown: () => Promise.resolve()

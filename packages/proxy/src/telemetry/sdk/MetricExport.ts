@@ -13,7 +13,7 @@ import {
   type PushMetricExporter
 } from "@opentelemetry/sdk-metrics"
 import { Duration, Effect, type FileSystem, Layer } from "effect"
-import { Refresh } from "../../metrics/Refresh.ts"
+import { MetricRefreshers } from "../../metrics/MetricRefreshers.ts"
 import type { UsageError } from "../../config/UsageError.ts"
 import * as ExportLoss from "../ExportLoss.ts"
 import type { MetricsSettings } from "../TelemetrySettings.ts"
@@ -68,7 +68,7 @@ export const layer = (
           exportTimeoutMillis: Duration.toMillis(settings.timeout)
         })
       return Layer.merge(
-        Layer.succeed(Refresh, refresh),
+        Layer.succeed(MetricRefreshers, refresh),
         Layer.effectDiscard(OtelMetrics.registerProducer(producer, reader, { shutdownTimeout: flushTimeout }))
       )
     })

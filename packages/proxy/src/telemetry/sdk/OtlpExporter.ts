@@ -9,7 +9,7 @@ import { Duration, Effect, FileSystem, Predicate, Redacted } from "effect"
 import { UsageError } from "../../config/UsageError.ts"
 import { version } from "../../build/Version.ts"
 import type { ExportLoss } from "../ExportLoss.ts"
-import type { Collector, TlsFile } from "../TelemetrySettings.ts"
+import type { CollectorSettings, TlsFile } from "../TelemetrySettings.ts"
 
 /** The serialization of one signal. */
 export interface SignalFormat<Internal, Response> {
@@ -61,7 +61,7 @@ const contentTypes = { "http/protobuf": "application/x-protobuf", "http/json": "
  * settings cannot be used.
  */
 export const make = Effect.fnUntraced(function* <Internal, Response>(
-  collector: Collector,
+  collector: CollectorSettings,
   format: SignalFormat<Internal, Response>,
   loss: ExportLoss
 ): Effect.fn.Return<IOtlpExportDelegate<Internal>, UsageError, FileSystem.FileSystem> {

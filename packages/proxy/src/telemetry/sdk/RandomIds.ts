@@ -12,7 +12,7 @@ const pairs = 32
 
 /**
  * Pairs of a random trace id and a random span id. They are generated in advance, since generating them one by one
- * would cost more than the rest of the work for a finished span.
+ * would cost more than the rest of the work for an ended span.
  */
 export class RandomIds {
   readonly #bytes = Buffer.allocUnsafeSlow(pairs * pairBytes)

@@ -21,7 +21,7 @@ const headerRoom = 16
 const firstSize = 4096
 
 /**
- * The finished spans of one export request, serialized one by one as they end. Span objects would survive two minor
+ * The ended spans of one export request, serialized one by one as they end. Span objects would survive two minor
  * garbage collections, which costs more than creating them. To OpenTelemetry's batch processor, a batch is one span.
  */
 export class SpanBatch {
@@ -101,7 +101,7 @@ export const batchOf = ([first]: ReadonlyArray<ReadableSpan>): SpanBatch | undef
 }
 
 /** The number of spans in an export, including those in a batch. */
-export const countOf = (spans: ReadonlyArray<ReadableSpan>): number => batchOf(spans)?.count ?? spans.length
+export const spanCount = (spans: ReadonlyArray<ReadableSpan>): number => batchOf(spans)?.count ?? spans.length
 
 /** Extends OpenTelemetry's serializer, so that it accepts a batch too. */
 export const makeSerializer = <Response>(

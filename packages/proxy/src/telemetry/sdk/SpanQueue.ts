@@ -10,7 +10,7 @@ import type { SpanTemplate } from "./SpanTemplate.ts"
 
 export interface SpanQueue {
   readonly processor: SpanProcessor
-  /** Queues a finished span as bytes. If the queue is full, drops the span and counts it. */
+  /** Queues an ended span as bytes. If the queue is full, drops the span and counts it. */
   readonly enqueue: (resource: Resource, template: SpanTemplate, idsAndTimes: SpanBatch.IdsAndTimes) => void
   /** The number of ended spans whose export has neither succeeded nor failed yet. */
   readonly unsettled: () => number
@@ -29,7 +29,7 @@ export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLos
   let spare: Buffer | undefined
   const counting: SpanExporter = {
     export: (spans, done) => {
-      const count = SpanBatch.countOf(spans)
+      const count = SpanBatch.spanCount(spans)
       waiting -= count
       sending += count
       exporter.export(spans, (result) => {

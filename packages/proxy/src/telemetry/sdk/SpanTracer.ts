@@ -1,7 +1,7 @@
 import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
 import { type Span, SpanStatusCode, type Tracer as SdkTracer } from "@opentelemetry/api"
 import { Effect, Tracer } from "effect"
-import { errorTypeOf } from "../ErrorType.ts"
+import { errorTypeOfExit } from "../ErrorType.ts"
 
 /**
  * Changes a span to follow OpenTelemetry's semantic conventions. A successful span has no status: `ok` is reserved for
@@ -37,7 +37,7 @@ export const make = (tracer: SdkTracer): Effect.Effect<Tracer.Tracer> =>
           if (!span.sampled) return span
           const end = span.end.bind(span)
           span.end = (time, exit) => {
-            const type = span.attributes.has("error.type") ? undefined : errorTypeOf(exit)
+            const type = span.attributes.has("error.type") ? undefined : errorTypeOfExit(exit)
             if (type !== undefined) span.attribute("error.type", type)
             end(time, exit)
           }

@@ -4,7 +4,7 @@ import type { ReadableSpan } from "@opentelemetry/sdk-trace"
 import type { SpanView } from "../SpanTree.ts"
 
 /** Returns the parts of an SDK's span that a tree shows. */
-export const view = (span: ReadableSpan): SpanView => ({
+export const spanViewOf = (span: ReadableSpan): SpanView => ({
   traceId: span.spanContext().traceId,
   spanId: span.spanContext().spanId,
   parentId: span.parentSpanContext?.spanId,

@@ -1,7 +1,7 @@
 import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
 import { isSpanContextValid } from "@opentelemetry/api"
 import { type Tracer, Option, Predicate } from "effect"
-import { type Extract, parseTraceParent, singleValue } from "../Propagation.ts"
+import { type ExtractCallerSpan, parseTraceParent, singleValue } from "../Propagation.ts"
 
 /**
  * Maximum length of a `tracestate`, in characters. A longer value is dropped. Source: W3C Trace Context, section
@@ -10,7 +10,7 @@ import { type Extract, parseTraceParent, singleValue } from "../Propagation.ts"
 const maxTraceState = 512
 
 /** Extracts the caller's span from `traceparent` and `tracestate`. */
-export const extract: Extract = (headers) => {
+export const extract: ExtractCallerSpan = (headers) => {
   const parent = parseTraceParent(singleValue(headers["traceparent"]))
   if (parent === undefined) return Option.none()
   const traceState = singleValue(headers["tracestate"])

@@ -10,12 +10,12 @@ import { Effect, type FileSystem, Layer, Option, Tracer } from "effect"
 import { ProcessEnvironment } from "../../config/ProcessEnvironment.ts"
 import type { UsageError } from "../../config/UsageError.ts"
 import { version } from "../../build/Version.ts"
-import { RecordFinishedSpan } from "../FinishedSpans.ts"
+import { RecordEndedSpan } from "../EndedServerSpan.ts"
 import * as ExportLoss from "../ExportLoss.ts"
-import { Propagation } from "../Propagation.ts"
+import { CallerSpanExtractor } from "../Propagation.ts"
 import type { TracesSettings } from "../TelemetrySettings.ts"
 import * as OtlpExporter from "./OtlpExporter.ts"
-import * as FinishedSpanRecorder from "./FinishedSpanRecorder.ts"
+import * as EndedSpanRecorder from "./EndedSpanRecorder.ts"
 import * as Sampler from "./Sampler.ts"
 import * as FlushOnClose from "./FlushOnClose.ts"
 import * as SpanBatch from "./SpanBatch.ts"
@@ -29,7 +29,7 @@ const name = "registry-packages-proxy"
 const format = {
   protobuf: SpanBatch.makeSerializer(ProtobufTraceSerializer),
   json: JsonTraceSerializer,
-  helper: { ...TraceExporterMetricsHelper, countItems: SpanBatch.countOf },
+  helper: { ...TraceExporterMetricsHelper, countItems: SpanBatch.spanCount },
   rejected: ({ partialSuccess }: { readonly partialSuccess?: { readonly rejectedSpans?: number } }) =>
     partialSuccess?.rejectedSpans
 }
@@ -68,8 +68,8 @@ export const layerExporter = (
         Layer.effectDiscard(FlushOnClose.register(() => provider.shutdown(), loss, queue.unsettled)),
         Layer.succeed(Tracer.Tracer, tracer),
         Layer.succeed(
-          RecordFinishedSpan,
-          FinishedSpanRecorder.make({
+          RecordEndedSpan,
+          EndedSpanRecorder.make({
             isSampled: Sampler.makeIsSampled(options.sampler, options.ratio),
             queue,
             serializer,
@@ -79,10 +79,10 @@ export const layerExporter = (
         ),
         options.propagates
           ? Layer.merge(
-              Layer.succeed(Propagation, TraceContext.extract),
+              Layer.succeed(CallerSpanExtractor, TraceContext.extract),
               Layer.succeed(TraceHeaders, TraceContext.inject)
             )
-          : Layer.succeed(Propagation, () => Option.none())
+          : Layer.succeed(CallerSpanExtractor, () => Option.none())
       )
     })
   )

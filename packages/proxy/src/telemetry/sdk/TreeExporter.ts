@@ -1,13 +1,13 @@
 import { ExportResultCode } from "@opentelemetry/core"
 import type { SpanExporter } from "@opentelemetry/sdk-trace"
-import type { Output } from "../../config/ProcessEnvironment.ts"
+import type { OutputStream } from "../../config/ProcessEnvironment.ts"
 import * as SpanTree from "../SpanTree.ts"
-import { view } from "./SpanView.ts"
+import { spanViewOf } from "./SpanView.ts"
 
 /** Prints each batch of spans as trees. */
-export const make = (output: Output): SpanExporter => ({
+export const make = (output: OutputStream): SpanExporter => ({
   export: (spans, done) => {
-    output.write(SpanTree.render(spans.map(view)), () => done({ code: ExportResultCode.SUCCESS }))
+    output.write(SpanTree.render(spans.map(spanViewOf)), () => done({ code: ExportResultCode.SUCCESS }))
   },
   shutdown: () => Promise.resolve()
 })

@@ -357,7 +357,7 @@ describe("when --client-ca-file changes", () => {
         const has = (request: IncomingMessage) => secure.certificateOf(request) !== undefined
         secure.server.on("request", (request, response) => {
           const before = has(request)
-          secure.renew({ ...material, clientAuthorities: Option.some(next.cert) })
+          secure.setMaterial({ ...material, clientAuthorities: Option.some(next.cert) })
           const after = has(request)
           response.end(() => resume(Effect.succeed([before, after])))
         })

@@ -5,8 +5,8 @@ import type { ServerResponse } from "node:http"
 import * as NodeMessages from "./NodeMessages.ts"
 
 /** The state of a graceful shutdown: whether the program is draining, and its package requests in progress. */
-export class Lifecycle extends Context.Service<
-  Lifecycle,
+export class GracefulShutdown extends Context.Service<
+  GracefulShutdown,
   {
     readonly isDraining: () => boolean
     /** The number of package requests in progress. */
@@ -31,10 +31,12 @@ export class Lifecycle extends Context.Service<
      */
     readonly drain: Effect.Effect<void>
   }
->()("@registry-packages-proxy/proxy/http/Lifecycle") {
-  static readonly layer = (gracePeriod: Duration.Duration): Layer.Layer<Lifecycle, never, DigestCache> =>
+>()("@registry-packages-proxy/proxy/http/GracefulShutdown") {
+  static readonly layer = (
+    gracePeriod: Duration.Duration
+  ): Layer.Layer<GracefulShutdown, never, DigestCache> =>
     Layer.effect(
-      Lifecycle,
+      GracefulShutdown,
       Effect.gen(function* () {
         const cache = yield* DigestCache
         const idle = yield* Deferred.make<void>()
@@ -52,14 +54,14 @@ export class Lifecycle extends Context.Service<
             checkIdle()
           })
         }
-        return Lifecycle.of({
+        return GracefulShutdown.of({
           isDraining: () => draining,
           inProgress: () => inProgress,
           track: (request, effect) =>
             Effect.acquireUseRelease(
               Effect.sync(() => {
                 inProgress++
-                trackResponse(NodeMessages.outgoing(request))
+                trackResponse(NodeMessages.nodeResponse(request))
               }),
               () => effect,
               () =>

@@ -1,7 +1,7 @@
 import { Context, type Tracer } from "effect"
 
 /** A server span that has ended. It belongs to a successful request and has no child spans. */
-export interface FinishedSpan {
+export interface EndedServerSpan {
   readonly name: string
   readonly parent: Tracer.ExternalSpan | undefined
   /** The start, in nanoseconds since the epoch. `endTime` has the same unit. */
@@ -11,9 +11,9 @@ export interface FinishedSpan {
 }
 
 /**
- * Records a finished span without the tracer, and returns its ids. Used for small packages from memory, since starting
+ * Records an ended span without the tracer, and returns its ids. Used for small packages from memory, since starting
  * a span and setting its attributes one by one would take as long as the response. Undefined if spans are not recorded.
  */
-export const RecordFinishedSpan = Context.Reference<
-  ((span: FinishedSpan) => Tracer.ExternalSpan) | undefined
->("@registry-packages-proxy/proxy/telemetry/FinishedSpans", { defaultValue: () => undefined })
+export const RecordEndedSpan = Context.Reference<
+  ((span: EndedServerSpan) => Tracer.ExternalSpan) | undefined
+>("@registry-packages-proxy/proxy/telemetry/RecordEndedSpan", { defaultValue: () => undefined })

@@ -15,7 +15,7 @@ import type { RequestRecord } from "../request/RequestRecord.ts"
 import { type RouteName, routes } from "../request/Routes.ts"
 
 /** The access control of the secure port. */
-export interface Gate {
+export interface AccessControl {
   /**
    * Authenticates and authorizes a request. Returns the problem of a refused request, undefined for an allowed one.
    * Sets `record.user` if the caller is authenticated.
@@ -105,12 +105,12 @@ const unavailable = ({ reason, review }: Undecided): Problem => {
 }
 
 /**
- * Makes the gate of the secure port. The gate authenticates the caller, then authorizes the request. It ignores headers
- * that claim an identity. `certificateOf` returns the client certificate of the request's connection.
+ * Makes the access control of the secure port. It authenticates the caller, then authorizes the request. It ignores
+ * headers that claim an identity. `certificateOf` returns the client certificate of the request's connection.
  */
 export const make = (
   certificateOf: (request: IncomingMessage) => PeerCertificate | undefined
-): Effect.Effect<Gate, never, Authenticator | Authorizer> =>
+): Effect.Effect<AccessControl, never, Authenticator | Authorizer> =>
   Effect.gen(function* () {
     const authenticator = yield* Authenticator
     const authorizer = yield* Authorizer

@@ -5,7 +5,7 @@ import type { ISerializer } from "@opentelemetry/otlp-transformer"
 import type { Resource } from "@opentelemetry/resources"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace"
 import { Context, Tracer } from "effect"
-import type { FinishedSpan } from "../FinishedSpans.ts"
+import type { EndedServerSpan } from "../EndedServerSpan.ts"
 import { RandomIds } from "./RandomIds.ts"
 import type { IsSampled } from "./Sampler.ts"
 import type { SpanQueue } from "./SpanQueue.ts"
@@ -18,8 +18,8 @@ const hrTime = (nanos: bigint): HrTime => [Number(nanos / nanosInSecond), Number
 const none: Array<never> = []
 const unset = { code: SpanStatusCode.UNSET }
 
-/** A finished span, in the form that OpenTelemetry's exporters read. It converts times only when they are read. */
-export class ReadableFinishedSpan implements ReadableSpan {
+/** An ended span, in the form that OpenTelemetry's exporters read. It converts times only when they are read. */
+export class ReadableEndedSpan implements ReadableSpan {
   readonly kind = SpanKind.SERVER
   readonly status = unset
   readonly links = none
@@ -31,11 +31,11 @@ export class ReadableFinishedSpan implements ReadableSpan {
   readonly resource: Resource
   readonly instrumentationScope: InstrumentationScope
   readonly parentSpanContext?: SpanContext
-  readonly #span: FinishedSpan
+  readonly #span: EndedServerSpan
   readonly #context: SpanContext
 
   constructor(
-    span: FinishedSpan,
+    span: EndedServerSpan,
     context: SpanContext,
     parent: SpanContext | undefined,
     source: { readonly resource: Resource; readonly scope: InstrumentationScope }
@@ -93,7 +93,7 @@ const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) =>
   const roots = new WeakMap<object, SpanTemplate.SpanTemplate>()
   const children = new WeakMap<object, SpanTemplate.SpanTemplate>()
   return (
-    { attributes, parent }: FinishedSpan,
+    { attributes, parent }: EndedServerSpan,
     readable: () => ReadableSpan
   ): SpanTemplate.SpanTemplate | undefined => {
     const templates = parent === undefined ? roots : children
@@ -108,7 +108,7 @@ const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) =>
 }
 
 /**
- * Makes a function that records finished spans as the SDK's tracer does: it generates ids, applies the sampler, and
+ * Makes a function that records ended spans as the SDK's tracer does: it generates ids, applies the sampler, and
  * queues the span. With a serializer it queues the span's bytes instead of an object.
  */
 export const make = (options: {
@@ -117,13 +117,13 @@ export const make = (options: {
   readonly serializer: ISerializer<Array<ReadableSpan>, unknown> | undefined
   readonly resource: Resource
   readonly scope: InstrumentationScope
-}): ((span: FinishedSpan) => Tracer.ExternalSpan) => {
+}): ((span: EndedServerSpan) => Tracer.ExternalSpan) => {
   const { isSampled, queue, resource, serializer } = options
   const ids = new RandomIds()
   const templateOf = serializer === undefined ? () => undefined : makeTemplates(serializer)
 
-  const record = (span: FinishedSpan, traceId: string, spanId: string): void => {
-    const readable = (): ReadableFinishedSpan => {
+  const record = (span: EndedServerSpan, traceId: string, spanId: string): void => {
+    const readable = (): ReadableEndedSpan => {
       const parent = span.parent === undefined ? undefined : contextOf(span.parent)
       const traceState = parent?.traceState
       const context: SpanContext = {
@@ -132,7 +132,7 @@ export const make = (options: {
         traceFlags: TraceFlags.SAMPLED,
         ...(traceState === undefined ? {} : { traceState })
       }
-      return new ReadableFinishedSpan(span, context, parent, options)
+      return new ReadableEndedSpan(span, context, parent, options)
     }
     // Trace states have different lengths, so no template fits a span with a trace state.
     const template = hasTraceState(span.parent) ? undefined : templateOf(span, readable)

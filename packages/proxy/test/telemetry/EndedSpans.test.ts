@@ -8,7 +8,7 @@ import { Duration, Tracer } from "effect"
 import * as fc from "fast-check"
 import type { ExportLoss } from "../../src/telemetry/ExportLoss.ts"
 import type { SamplerName } from "../../src/telemetry/OtelVariables.ts"
-import * as FinishedSpanRecorder from "../../src/telemetry/sdk/FinishedSpanRecorder.ts"
+import * as EndedSpanRecorder from "../../src/telemetry/sdk/EndedSpanRecorder.ts"
 import * as Sampler from "../../src/telemetry/sdk/Sampler.ts"
 import * as SpanBatch from "../../src/telemetry/sdk/SpanBatch.ts"
 import * as SpanQueue from "../../src/telemetry/sdk/SpanQueue.ts"
@@ -37,7 +37,7 @@ const exporting = (options: {
     {
       export: (spans, done) => {
         const bytes = Buffer.from(serializer.serializeRequest(spans) ?? []).toString("hex")
-        exports.push({ count: SpanBatch.countOf(spans), bytes })
+        exports.push({ count: SpanBatch.spanCount(spans), bytes })
         if (options.isSilent !== true) done({ code: ExportResultCode.SUCCESS })
       },
       shutdown: () => Promise.resolve()
@@ -45,7 +45,7 @@ const exporting = (options: {
     batching,
     options.loss ?? { add: () => assert.fail("a span was lost"), reset: () => {} }
   )
-  const record = FinishedSpanRecorder.make({
+  const record = EndedSpanRecorder.make({
     isSampled: () => true,
     queue,
     serializer: options.serializer,
@@ -67,7 +67,7 @@ const parent = fc.option(
 )
 const time = fc.bigInt({ min: 0n, max: 4_000_000_000_000_000_000n })
 
-describe("finished spans", () => {
+describe("ended spans", () => {
   it("are written as OpenTelemetry's own serializer writes them, byte for byte but for their ids", () =>
     fc.assert(
       fc.asyncProperty(
@@ -147,7 +147,7 @@ const samplerNames: ReadonlyArray<SamplerName> = [
   "parentbased_traceidratio"
 ]
 
-describe("the decision about a finished span", () => {
+describe("the decision about an ended span", () => {
   it.each(samplerNames)("is that of OpenTelemetry's sampler: %s", (name) => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1, noNaN: true }), hex(32), parent, (ratio, traceId, caller) => {
