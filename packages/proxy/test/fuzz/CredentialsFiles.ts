@@ -154,7 +154,7 @@ export const target: Target<string> = {
   make: Effect.succeed(async (text) => {
     const shown = await Effect.runPromise(take(Buffer.from(text)))
     // These fields may show the names of objects and repositories, and the input may contain the password as a name.
-    if (encoded.test(shown.replace(/(?:name|host|base|repository|origin)":"[^"]*"/g, ""))) {
+    if (encoded.test(shown.replace(/(?:name|host|repositoryPrefix|repository|sourceObject)":"[^"]*"/g, ""))) {
       throw new Error(`it shows ${shown.slice(0, 500)}`)
     }
   })
