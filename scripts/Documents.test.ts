@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { assert, describe, it } from "vitest"
-import { anchors, links, markdownPages, overlongLines } from "./Documents.ts"
+import { anchorsIn, linksIn, markdownPages, overlongLines } from "./Documents.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const all = markdownPages(root)
@@ -23,11 +23,11 @@ describe("documents", () => {
 
   it("have links to existing files and headings", () => {
     const broken = all
-      .flatMap((file) => links(root, file))
+      .flatMap((file) => linksIn(root, file))
       .filter(({ anchor, target }) => {
         if (/^[a-z]+:/.test(target)) return false
         if (!existsSync(join(root, target))) return true
-        return anchor !== "" && target.endsWith(".md") && !anchors(root, target).has(anchor)
+        return anchor !== "" && target.endsWith(".md") && !anchorsIn(root, target).has(anchor)
       })
     assert.deepStrictEqual(broken.map(told), [])
   })
@@ -47,7 +47,7 @@ describe("documents", () => {
   })
 
   it("are each linked from README.md", () => {
-    const named = new Set(links(root, "README.md").map(({ target }) => target))
+    const named = new Set(linksIn(root, "README.md").map(({ target }) => target))
     const missing = all.filter((file) => /^docs\/[^/]+\.md$/.test(file) && !named.has(file))
     assert.deepStrictEqual(missing, [])
   })

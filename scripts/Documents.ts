@@ -55,7 +55,7 @@ export const overlongLines = (root: string, file: string): ReadonlyArray<PageLin
   )
 
 /** Returns the anchors that GitHub makes for the headings of a page. */
-export const anchors = (root: string, file: string): ReadonlySet<string> =>
+export const anchorsIn = (root: string, file: string): ReadonlySet<string> =>
   new Set(
     prose(root, file).flatMap(({ text }) => {
       const [, heading] = /^#+ (.*)$/.exec(text) ?? []
@@ -77,7 +77,7 @@ export interface Link extends PageLine {
 }
 
 /** Returns the links and pictures of a page. */
-export const links = (root: string, file: string): ReadonlyArray<Link> => {
+export const linksIn = (root: string, file: string): ReadonlyArray<Link> => {
   const lines = prose(root, file)
   const text = lines.map((line) => line.text).join("\n")
   const found = [...text.matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm)]

@@ -108,7 +108,7 @@ const packages = (): string =>
 
 const generate = async (): Promise<void> => {
   const declared = await metrics()
-  const dashboard = `${JSON.stringify(Dashboard.dashboard(declared), undefined, 2)}\n`
+  const dashboard = `${JSON.stringify(Dashboard.grafanaDashboard(declared), undefined, 2)}\n`
   put(dashboardFile, textOf(dashboardFile), dashboard)
   for (const [name, svg] of Object.entries(pictures(root))) {
     put(`docs/pictures/${name}`, textOf(`docs/pictures/${name}`), svg)
@@ -141,7 +141,7 @@ const generate = async (): Promise<void> => {
 }
 
 for (const file of ["packages/deploy/manifest.yaml", "packages/deploy/rbac.yaml"]) {
-  if (PlainManifest.chartChecksumOf(readFileSync(resolve(root, file), "utf8")) !== Chart.checksum()) {
+  if (PlainManifest.chartChecksumOf(readFileSync(resolve(root, file), "utf8")) !== Chart.chartChecksum()) {
     fail(`${file} is of another chart; run: node_modules/.bin/node scripts/render-manifests.ts`)
   }
 }

@@ -9,7 +9,7 @@ import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { packTarballs } from "./Npm.ts"
-import type { Manifest } from "./PublishedManifest.ts"
+import type { PackageManifest } from "./PublishedManifest.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const directory = mkdtempSync(join(tmpdir(), "registry-packages-proxy-npm-test-"))
@@ -18,7 +18,7 @@ interface Tarball {
   readonly name: string
   readonly data: Uint8Array<ArrayBuffer>
   readonly files: ReadonlyMap<string, string>
-  readonly manifest: Manifest
+  readonly manifest: PackageManifest
 }
 
 const open = async (path: string): Promise<Tarball> => {
@@ -27,7 +27,7 @@ const open = async (path: string): Promise<Tarball> => {
   const files = new Map(
     entries.map(({ data, header }) => [header.name.replace("package/", ""), new TextDecoder().decode(data)])
   )
-  const manifest = JSON.parse(files.get("package.json") ?? "") as Manifest
+  const manifest = JSON.parse(files.get("package.json") ?? "") as PackageManifest
   return { name: basename(path), data, files, manifest }
 }
 

@@ -16,7 +16,7 @@ import { load } from "js-yaml"
 import { packTar } from "modern-tar"
 import * as PublishedManifest from "./PublishedManifest.ts"
 
-type Manifest = PublishedManifest.Manifest
+type Manifest = PublishedManifest.PackageManifest
 
 /** A package of the workspace. `folder` is the name of its folder in packages/. */
 interface Package {

@@ -1,5 +1,5 @@
 /** The fields of a package.json that packing reads or writes. */
-export interface Manifest {
+export interface PackageManifest {
   readonly name: string
   readonly version: string
   readonly exports?: unknown
@@ -35,7 +35,7 @@ const versionOf = (workspace: Workspace, name: string, range: string): string =>
  * version from npm, and development dependencies are removed. Throws if `publishConfig` has no exports, or if the
  * workspace has no version of a dependency.
  */
-export const make = (manifest: Manifest, workspace: Workspace): Manifest => {
+export const make = (manifest: PackageManifest, workspace: Workspace): PackageManifest => {
   const { devDependencies: _, publishConfig, ...rest } = manifest
   const { exports, ...config } = publishConfig ?? {}
   if (exports === undefined) throw new Error(`${manifest.name}: publishConfig has no exports`)

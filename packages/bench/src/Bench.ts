@@ -4,7 +4,7 @@ import { cpus, loadavg, release, totalmem } from "node:os"
 import { join } from "node:path"
 import { verdicts } from "./Targets.ts"
 import * as Fixture from "./servers/Fixture.ts"
-import { type Case, checks, comparisons } from "./Cases.ts"
+import { type BenchCase, checks, comparisons } from "./Cases.ts"
 import { renderChart } from "./report/Chart.ts"
 import type { Report } from "./report/Report.ts"
 import { comparisonTable, formatFigure, verdictTable } from "./report/Table.ts"
@@ -46,7 +46,9 @@ export const run = (options: {
         otherExecutable: options.otherExecutable
       })
       yield* Console.log([`working in ${fixture.workDirectory}`, ...fixture.missing, ""].join("\n"))
-      const chosen = <A>(cases: Readonly<Record<string, Case<A>>>): ReadonlyArray<Effect.Effect<A, Error>> =>
+      const chosen = <A>(
+        cases: Readonly<Record<string, BenchCase<A>>>
+      ): ReadonlyArray<Effect.Effect<A, Error>> =>
         Object.entries(cases).flatMap(([name, { isPossible, run }]) =>
           options.only.test(name) && isPossible?.(fixture) !== false ? [run(fixture)] : []
         )

@@ -12,7 +12,7 @@ import type { Comparison, Verdict } from "./report/Report.ts"
 import type { Fixture } from "./servers/Fixture.ts"
 
 /** A case of the benchmark. `A` is the type of its result. */
-export interface Case<A> {
+export interface BenchCase<A> {
   /** One line for `--help`. */
   readonly description: string
   /** The case is skipped if this returns false. Default: the case always runs. */
@@ -23,7 +23,7 @@ export interface Case<A> {
 const hasWrk = ({ hasPeer }: Fixture): boolean => hasPeer("wrk")
 
 /** The cases that compare servers, in order of execution. */
-export const comparisons: Readonly<Record<string, Case<Comparison>>> = {
+export const comparisons: Readonly<Record<string, BenchCase<Comparison>>> = {
   "hit-large": { description: "a large package from the cache", run: Hits.large },
   "secure-large": { description: "the same over HTTPS with access control", run: SecureHits.large },
   "miss-large": {
@@ -65,7 +65,7 @@ export const comparisons: Readonly<Record<string, Case<Comparison>>> = {
 }
 
 /** The cases that check measurements of the program against limits, in order of execution. */
-export const checks: Readonly<Record<string, Case<ReadonlyArray<Verdict>>>> = {
+export const checks: Readonly<Record<string, BenchCase<ReadonlyArray<Verdict>>>> = {
   decision: {
     description: "an access decision on a cached token",
     run: ({ workload }) => AccessDecision.cached(workload.rounds)

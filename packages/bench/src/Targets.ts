@@ -4,7 +4,7 @@ import * as RbacProxy from "./servers/RbacProxy.ts"
 import { formatFigure } from "./report/Table.ts"
 
 const program = "registry-packages-proxy"
-const rbacProxyNames = Object.values(RbacProxy.names)
+const rbacProxyNames = Object.values(RbacProxy.rbacProxyNames)
 
 interface Target {
   readonly what: string

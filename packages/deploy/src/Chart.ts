@@ -14,7 +14,7 @@ export const readValues = (): string => read("values.yaml")
 export const readSchema = (): unknown => JSON.parse(read("values.schema.json"))
 
 /** Returns the SHA-256, in hex, of the names and contents of all files from which helm renders. */
-export const checksum = (): string => {
+export const chartChecksum = (): string => {
   const files = [
     "Chart.yaml",
     "values.yaml",

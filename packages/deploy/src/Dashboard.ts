@@ -232,7 +232,7 @@ const variable = {
  * Returns Grafana's dashboard as a JSON value, with one panel for each metric. Throws if `rows` names a metric that is
  * not in `metrics`.
  */
-export const dashboard = (metrics: ReadonlyArray<DeclaredMetric>): unknown => {
+export const grafanaDashboard = (metrics: ReadonlyArray<DeclaredMetric>): unknown => {
   const byId = new Map(metrics.map((metric) => [metric.id, metric]))
   const placed = new Set(rows.flatMap(({ metrics }) => Object.keys(metrics)))
   const absent = [...placed].filter((id) => !byId.has(id))

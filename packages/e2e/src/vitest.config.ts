@@ -6,7 +6,7 @@ export default defineConfig({
   root: fileURLToPath(new URL("../../..", import.meta.url)),
   test: {
     pool: "forks",
-    setupFiles: [fileURLToPath(new URL("run/EvidenceSetup.ts", import.meta.url))],
+    setupFiles: [fileURLToPath(new URL("run/CollectedOutputSetup.ts", import.meta.url))],
     // The timeouts are so long that only a test that hangs exceeds them.
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -25,16 +25,16 @@ const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<s
   const image = yield* prepareAccess
   const programs = yield* Effect.forEach(accessModes, (mode, index) =>
     Effect.map(mode.start(`${name}-${index}`, args), (program) => {
-      const status = (asking: SecureClient.RequestOptions) =>
+      const status = (asking: SecureClient.SecureRequestOptions) =>
         SecureClient.statusOf(program.secureUrl(image.digest), asking)
       return {
         ...program,
         ...mode,
         url: program.secureUrl(image.digest),
         status,
-        is: (asking: SecureClient.RequestOptions, wanted: number) =>
+        is: (asking: SecureClient.SecureRequestOptions, wanted: number) =>
           Effect.map(status(asking), (found) => assert.strictEqual(found, wanted, mode.name)),
-        becomes: (what: string, asking: SecureClient.RequestOptions, wanted: number, seconds: number) =>
+        becomes: (what: string, asking: SecureClient.SecureRequestOptions, wanted: number, seconds: number) =>
           Eventually.isTrue(
             `${what}, ${mode.name}`,
             Effect.map(status(asking), (found) => found === wanted),

@@ -10,7 +10,7 @@ import { layerPrograms, layerOptions } from "../src/fixtures/RegistryFixture.ts"
 
 const all = await Effect.runPromise(scenarios)
 
-type Rows = ReadonlyArray<DifferenceTable.Row>
+type Rows = ReadonlyArray<DifferenceTable.DifferenceRow>
 
 /** The results of all clients in all scenarios, and the rows of docs/registries.md. */
 class Played extends Context.Service<
@@ -95,7 +95,7 @@ layer(Played.layer, layerOptions)(
 
 /** Asserts that this program and httpproxy choose the same route to each URL for each NO_PROXY value. */
 const assertSameRoutes = Effect.fnUntraced(function* (values: ReadonlyArray<string>) {
-  const { urls } = NoProxy
+  const { testedUrls: urls } = NoProxy
   const answers = yield* Oracle.ask(values.map((noProxy) => ({ routes: { noProxy, urls } })))
   values.forEach((noProxy, index) => {
     const show = (routes: ReadonlyArray<Oracle.Route> = []) =>

@@ -27,7 +27,7 @@ const pushed = Effect.fnUntraced(function* (
 const untilCached = (url: string) =>
   Eventually.isTrue(
     "a hit",
-    Effect.map(Download.cacheStatus(url), (status) => status === "hit")
+    Effect.map(Download.cacheStatusOf(url), (status) => status === "hit")
   )
 
 /** Downloads an uncached package, then downloads it from the cache, and compares every byte. */

@@ -6,7 +6,7 @@ import { HttpClient } from "effect/http"
 import { serviceAccountToken, grant, prepareAccess } from "../src/fixtures/AccessFixture.ts"
 import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
-import * as Evidence from "../src/run/Evidence.ts"
+import * as CollectedOutput from "../src/run/CollectedOutput.ts"
 import * as CredentialsFile from "../src/program/CredentialsFile.ts"
 import { passwordForms, KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
 import * as KubeCluster from "../src/servers/KubeCluster.ts"
@@ -47,7 +47,7 @@ const startProgram = Effect.fnUntraced(function* (
     ...proxy,
     token,
     secureOrigin: origin,
-    ask: (digest: string, asking: SecureClient.RequestOptions) =>
+    ask: (digest: string, asking: SecureClient.SecureRequestOptions) =>
       SecureClient.send(`${origin}/package?digest=${digest}&repository=&path=`, asking)
   }
 })
@@ -93,7 +93,7 @@ layer(KubernetesFixture.layer, layerOptions)("Telemetry", (it) => {
           ca: registry.ca
         })
 
-        Evidence.addSecret("the collector's password", headerSecret)
+        CollectedOutput.addSecret("the collector's password", headerSecret)
         const collector = yield* OtelCollector.start
         const program = yield* startProgram("telemetry", credentialsFile, {
           OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,

@@ -24,5 +24,5 @@ export const progressBar = (fraction: number, width: number): string => {
 }
 
 /** Returns `text` as one word of a POSIX shell command, quoted if necessary. */
-export const shellWord = (text: string): string =>
+export const quoteShellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`

@@ -4,9 +4,16 @@ import {
 } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Context, Effect, Layer } from "effect"
 
-export type Style = "bold" | "dim" | "green" | "red" | "yellow" | "cyan"
+export type TextStyle = "bold" | "dim" | "green" | "red" | "yellow" | "cyan"
 
-const codes: Readonly<Record<Style, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 }
+const codes: Readonly<Record<TextStyle, number>> = {
+  bold: 1,
+  dim: 2,
+  red: 31,
+  green: 32,
+  yellow: 33,
+  cyan: 36
+}
 
 /** The terminal that the walk-through is printed to. */
 export class Screen extends Context.Service<
@@ -15,7 +22,7 @@ export class Screen extends Context.Service<
     /** True if a line can be overwritten, so that progress can be shown. */
     readonly animated: boolean
     /** The text in this style; unchanged if the screen has no colours. */
-    readonly style: (style: Style, text: string) => string
+    readonly style: (style: TextStyle, text: string) => string
     /** Prints a line. It replaces the current progress line, if there is one. */
     readonly line: (text?: string) => Effect.Effect<void>
     /** Prints a line that the next printed line replaces. Prints nothing if `animated` is false. */

@@ -99,7 +99,7 @@ const failed = Effect.fnUntraced(function* (sample: Sample, error: DownloadError
 
 /** Returns a shell command that lists a package's files. The command ignores any HTTP proxy set in the shell. */
 export const curlCommand = (proxyOrigin: string, sample: Sample): string =>
-  `curl -fsS --noproxy '*' ${Format.shellWord(packageUrl(proxyOrigin, sample))} | tar -tzv`
+  `curl -fsS --noproxy '*' ${Format.quoteShellWord(packageUrl(proxyOrigin, sample))} | tar -tzv`
 
 /**
  * Introduces the proxy and its registry, downloads every sample twice, and suggests the next step. Returns true if

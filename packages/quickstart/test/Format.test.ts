@@ -30,7 +30,9 @@ describe("Format", () => {
 
   it("shellWord - is parsed by a shell as the original text", () => {
     for (const text of ["plain", "http://h/p?a=b&c=d", 'it\'s $HOME `x` "y" *']) {
-      const printed = execFileSync("sh", ["-c", `printf %s ${Format.shellWord(text)}`], { encoding: "utf8" })
+      const printed = execFileSync("sh", ["-c", `printf %s ${Format.quoteShellWord(text)}`], {
+        encoding: "utf8"
+      })
       assert.strictEqual(printed, text)
     }
   })

@@ -1,6 +1,6 @@
 import { Console, Effect } from "effect"
 import { join } from "node:path"
-import { type Fixture, mib } from "../servers/Fixture.ts"
+import { type Fixture, mebibyte } from "../servers/Fixture.ts"
 import * as ClientProgram from "../clients/ClientProgram.ts"
 import { download } from "../clients/Download.ts"
 import type { SlowReadersOutcome } from "../clients/SlowReadersClient.ts"
@@ -63,11 +63,11 @@ export const slowReaders = ({
       const peak = Math.max(...rounds.map((round) => round.peak))
       const had = rounds.map(
         ({ beside }) =>
-          `${formatFigure(beside.minSlowBytes / mib)}-${formatFigure(beside.maxSlowBytes / mib)}`
+          `${formatFigure(beside.minSlowBytes / mebibyte)}-${formatFigure(beside.maxSlowBytes / mebibyte)}`
       )
       return [
         {
-          what: `${fast} clients of one ${workload.slowReadersBytes / mib} MiB miss, beside ${slow} that read 64 KiB/s`,
+          what: `${fast} clients of one ${workload.slowReadersBytes / mebibyte} MiB miss, beside ${slow} that read 64 KiB/s`,
           target: "<= 1.15x the time without them",
           measured:
             `${formatFigure(of("beside", "last") / of("alone", "last"))}x: ${formatFigure(of("beside", "last"))} s against ` +

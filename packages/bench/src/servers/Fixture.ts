@@ -26,14 +26,14 @@ export interface Workload {
   readonly idleSeconds: number
 }
 
-export const mib = 1024 * 1024
+export const mebibyte = 1024 * 1024
 
 export const fullWorkload: Workload = {
   rounds: 5,
-  largeBytes: 256 * mib,
-  hugeBytes: 1024 * mib,
+  largeBytes: 256 * mebibyte,
+  hugeBytes: 1024 * mebibyte,
   wrkSeconds: 3,
-  slowReadersBytes: 600 * mib,
+  slowReadersBytes: 600 * mebibyte,
   slowReadersRounds: 3,
   servedBytes: 10e9,
   idleSeconds: 5
@@ -41,10 +41,10 @@ export const fullWorkload: Workload = {
 
 export const quickWorkload: Workload = {
   rounds: 3,
-  largeBytes: 64 * mib,
+  largeBytes: 64 * mebibyte,
   hugeBytes: undefined,
   wrkSeconds: 1,
-  slowReadersBytes: 100 * mib,
+  slowReadersBytes: 100 * mebibyte,
   slowReadersRounds: 1,
   servedBytes: 2e9,
   idleSeconds: 3
@@ -91,7 +91,7 @@ const isThere = (command: string): boolean => spawnSync("which", [command]).stat
 const home = (): string => {
   try {
     const { bavail, bsize } = statfsSync("/dev/shm")
-    return bavail * bsize > 8 * 1024 * mib ? "/dev/shm" : tmpdir()
+    return bavail * bsize > 8 * 1024 * mebibyte ? "/dev/shm" : tmpdir()
   } catch {
     return tmpdir()
   }
@@ -134,8 +134,8 @@ export const make = (
     mkdirSync(directory)
     const packages = {
       small: makePackage(directory, 20 * 1024),
-      crowd: makePackage(directory, mib),
-      medium: makePackage(directory, 64 * mib),
+      crowd: makePackage(directory, mebibyte),
+      medium: makePackage(directory, 64 * mebibyte),
       large: makePackage(directory, workload.largeBytes),
       huge: workload.hugeBytes === undefined ? undefined : makePackage(directory, workload.hugeBytes)
     }

@@ -21,7 +21,7 @@ export const shippedForms = ["script", "executable", "image"] as const
 export type ShippedForm = (typeof shippedForms)[number]
 
 /** The command line and the paths of one start of the program. */
-export interface Launch {
+export interface PreparedLaunch {
   readonly command: string
   readonly args: ReadonlyArray<string>
   readonly port: number
@@ -81,7 +81,7 @@ const commandOf = (
  * Creates a directory and a credentials file for one start of the program, and returns its command line. The file has a
  * ModuleSource for each of the `hosts`.
  */
-export const prepareLaunch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
+export const prepareLaunch = (options: LaunchOptions): Effect.Effect<PreparedLaunch, Error> =>
   Effect.gen(function* () {
     const port = yield* freePort
     const home = join(options.workDirectory, `program-${options.name}`)

@@ -15,7 +15,7 @@ import * as ProxyProgram from "./ProxyProgram.ts"
 const configFile = fileURLToPath(new URL("../../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
 /** The names of this peer in tables: with the real kube-rbac-proxy, and with its stand-in from e2e. */
-export const names = {
+export const rbacProxyNames = {
   real: "our plain port behind kube-rbac-proxy",
   standIn: "our plain port behind kube-rbac-proxy (stand-in)"
 } as const
@@ -32,7 +32,7 @@ export const find: Effect.Effect<RbacProxyAvailability> = Effect.gen(function* (
     return { missing: "kube-rbac-proxy is skipped: it is not in PATH, and Go for its stand-in is missing" }
   }
   const { command, isStandIn } = yield* ServerBuild.findOrBuild("kube-rbac-proxy", Console.log)
-  return { command, name: isStandIn ? names.standIn : names.real }
+  return { command, name: isStandIn ? rbacProxyNames.standIn : rbacProxyNames.real }
 }).pipe(
   Effect.catch(({ message }) =>
     Effect.succeed({

@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
-  admission,
+  admissionResult,
   readInBackground,
   openAndRead,
   peek,
@@ -204,7 +204,7 @@ describe("DigestCache on a failing disk", () => {
                   yield* awaitPullEnd(wanted)
                 }
                 assert.isTrue(yield* degraded)
-                assert.strictEqual(yield* admission(size), "bypass")
+                assert.strictEqual(yield* admissionResult(size), "bypass")
                 assert.deepStrictEqual(yield* harness.blobs, [])
                 yield* harness.faults.set()
                 assert.deepStrictEqual(yield* openAndRead(wanted), { result: "miss", isCorrect: true })

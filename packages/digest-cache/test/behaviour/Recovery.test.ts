@@ -1,5 +1,5 @@
 import {
-  admission,
+  admissionResult,
   openAndRead,
   peek,
   readRange,
@@ -105,7 +105,7 @@ describe("DigestCache after a restart", () => {
           Effect.gen(function* () {
             assert.deepStrictEqual(yield* unfinished(fs, directory), [])
             assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", isCorrect: true })
-            assert.strictEqual(yield* admission(large), "bypass")
+            assert.strictEqual(yield* admissionResult(large), "bypass")
           }),
           { cap: 1_300_000 }
         )

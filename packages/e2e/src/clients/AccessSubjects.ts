@@ -8,12 +8,12 @@ const rbac = "rbac.authorization.k8s.io"
 export const manifestFile = fileURLToPath(new URL("../../../deploy/manifest.yaml", import.meta.url))
 
 /** The namespace of the tests' service accounts. */
-export const namespace = "testkit"
+export const subjectNamespace = "testkit"
 
 export const serviceAccount = (name: string): Json => ({
   apiVersion: "v1",
   kind: "ServiceAccount",
-  metadata: { name, namespace }
+  metadata: { name, namespace: subjectNamespace }
 })
 
 const roles = {
@@ -34,7 +34,7 @@ export const roleBinding = (
   subjects: [
     "user" in subject
       ? { apiGroup: rbac, kind: "User", name: subject.user }
-      : { kind: "ServiceAccount", name: subject.serviceAccount, namespace }
+      : { kind: "ServiceAccount", name: subject.serviceAccount, namespace: subjectNamespace }
   ]
 })
 

@@ -64,7 +64,7 @@ export const statusOf = Effect.fnUntraced(function* (url: string) {
 })
 
 /** Sends a HEAD request. Returns the Cache-Status of the response without the cache's name, such as `hit`. */
-export const cacheStatus = (url: string) =>
+export const cacheStatusOf = (url: string) =>
   Effect.map(HttpClient.head(url), ({ headers }) =>
     (headers["cache-status"] ?? "").replace(/^registry-packages-proxy; /, "")
   )

@@ -4,7 +4,7 @@ import { request as httpsRequest } from "node:https"
 import type { TLSSocket } from "node:tls"
 
 /** Options of a request. By default, `send` sends a GET request without credentials. */
-export interface RequestOptions {
+export interface SecureRequestOptions {
   readonly method?: string
   readonly token?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
@@ -15,7 +15,7 @@ export interface RequestOptions {
   readonly ca?: string
 }
 
-export interface Response {
+export interface SecureResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
@@ -24,7 +24,7 @@ export interface Response {
 }
 
 /** Sends one request over a new connection. */
-export const send = (url: string, options: RequestOptions = {}): Effect.Effect<Response, Error> =>
+export const send = (url: string, options: SecureRequestOptions = {}): Effect.Effect<SecureResponse, Error> =>
   Effect.callback((resume) => {
     const { ca, clientCertificate, headers, method = "GET", target, token } = options
     const outgoing = httpsRequest(
@@ -64,5 +64,5 @@ export const send = (url: string, options: RequestOptions = {}): Effect.Effect<R
   })
 
 /** Sends one request over a new connection and returns the status. */
-export const statusOf = (url: string, options?: RequestOptions): Effect.Effect<number, Error> =>
+export const statusOf = (url: string, options?: SecureRequestOptions): Effect.Effect<number, Error> =>
   Effect.map(send(url, options), ({ status }) => status)

@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { fileURLToPath } from "node:url"
 import * as Daemon from "../machine/Daemon.ts"
-import type { Image } from "../machine/ImageLayout.ts"
+import type { LayoutImage } from "../machine/ImageLayout.ts"
 
 const program = fileURLToPath(new URL("FleetProgram.ts", import.meta.url))
 
@@ -52,7 +52,7 @@ const decode = Schema.decodeUnknownEffect(Outcome)
 
 /** Starts a fleet of clients. The effect `stop` and the end of the scope stop the fleet. */
 export const start = Effect.fnUntraced(function* (
-  images: ReadonlyArray<Image>,
+  images: ReadonlyArray<LayoutImage>,
   options: Pick<FleetPlan, "endpoints" | "token"> & Partial<FleetPlan>
 ) {
   const fs = yield* FileSystem.FileSystem

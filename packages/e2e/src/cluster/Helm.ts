@@ -1,10 +1,7 @@
+import { chartDirectory } from "@registry-packages-proxy/deploy/Chart"
 import { Effect, FileSystem, Path } from "effect"
-import { fileURLToPath } from "node:url"
 import * as Command from "../run/Command.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
-
-/** Path of the chart's directory. */
-export const chartDirectory = fileURLToPath(new URL("../../../deploy/chart", import.meta.url))
 
 /** The namespace of the chart's objects. */
 export const namespace = "d8-cloud-instance-manager"

@@ -3,7 +3,7 @@ import { buildOutput } from "../program/ProxyProcess.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
 
 /** A program of this machine that the test kubelet runs in place of an image. */
-export interface Image {
+export interface ContainerImage {
   /** The entrypoint inside the container. */
   readonly command: readonly [string, ...Array<string>]
   /** Files of this machine and their paths inside the container. */
@@ -11,7 +11,7 @@ export interface Image {
 }
 
 /** Finds an image by its reference (`host/name:tag@digest`). None means that the image cannot be pulled. */
-export type FindImage = (reference: string) => Option.Option<Image>
+export type FindImage = (reference: string) => Option.Option<ContainerImage>
 
 /** Names of the images, without registry, tag and digest. */
 export const imageNames = { program: "registry-packages-proxy", sidecar: "kube-rbac-proxy" }
@@ -24,7 +24,7 @@ export const make = Effect.gen(function* () {
   const program = path.join(directory, imageNames.program)
   yield* fs.copyFile(buildOutput.executable, program)
   const sidecar = yield* ServerBuild.findOrBuild("kube-rbac-proxy")
-  const images: Readonly<Record<string, Image>> = {
+  const images: Readonly<Record<string, ContainerImage>> = {
     [imageNames.program]: {
       command: [`/image/${imageNames.program}`],
       files: [[program, `/image/${imageNames.program}`]]

@@ -1,7 +1,7 @@
 import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Console, Effect, Fiber, Schedule } from "effect"
 import { clusterPath } from "../program/CredentialsFile.ts"
-import type { Image } from "../machine/ImageLayout.ts"
+import type { LayoutImage } from "../machine/ImageLayout.ts"
 import { credentialsFor } from "../fixtures/KubernetesFixture.ts"
 import { registrySecret } from "../servers/KubeObjects.ts"
 import * as ProcessMemory from "../machine/ProcessMemory.ts"
@@ -56,7 +56,7 @@ export interface LoadResult extends Fleet.FleetResult {
 }
 
 /** Returns the number of GET requests for the images' package blobs that the registry has received so far. */
-export const countUpstreamBlobRequests = (images: ReadonlyArray<Image>) =>
+export const countUpstreamBlobRequests = (images: ReadonlyArray<LayoutImage>) =>
   Effect.map(RegistryFixture, ({ registry }) => {
     const blobs = new Set(images.map(({ package: file }) => file.digest))
     return registry
@@ -66,7 +66,7 @@ export const countUpstreamBlobRequests = (images: ReadonlyArray<Image>) =>
   })
 
 /** Makes every replica fetch every package. */
-export const fillCaches = Effect.fnUntraced(function* (images: ReadonlyArray<Image>) {
+export const fillCaches = Effect.fnUntraced(function* (images: ReadonlyArray<LayoutImage>) {
   const token = yield* Replicas.clientToken
   for (const endpoint of yield* Replicas.endpoints) {
     for (const { digest } of images) {
@@ -78,7 +78,7 @@ export const fillCaches = Effect.fnUntraced(function* (images: ReadonlyArray<Ima
 /** Runs 20 clients against all masters, and meanwhile repeats `event`. Prints and returns the results. */
 export const loadDuring = Effect.fnUntraced(function* <E, R>(
   name: string,
-  images: ReadonlyArray<Image>,
+  images: ReadonlyArray<LayoutImage>,
   event: Effect.Effect<void, E, R>
 ) {
   const { nodes } = yield* ClusterFixture

@@ -14,7 +14,7 @@ export const render = Effect.fnUntraced(function* (helm: string) {
       ["template", "plain", Chart.chartDirectory, "--values", deploy("manifest.values.yaml"), ...args],
       { inheritsEnvironment: true }
     )
-  const checksum = Chart.checksum()
+  const checksum = Chart.chartChecksum()
   return [
     { file: deploy("manifest.yaml"), text: PlainManifest.renderManifest(yield* template(), checksum) },
     {

@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url"
 import * as Daemon from "../machine/Daemon.ts"
 import type { KubeAdmin } from "../servers/KubeAdmin.ts"
 import { type PodRuntimeValues, resolveEnvAndArgs } from "./ContainerEnvironment.ts"
-import type { Image, FindImage } from "./Images.ts"
+import type { ContainerImage, FindImage } from "./Images.ts"
 import * as Pod from "./Pod.ts"
 import * as PodStatus from "./PodStatus.ts"
 import * as Probes from "./Probes.ts"
@@ -95,7 +95,7 @@ const secretsOf = ({ admin, pod }: PodOptions) => {
 const startContainer = Effect.fnUntraced(function* (
   { runtimeValues, pod }: PodOptions,
   container: Pod.Container,
-  image: Image,
+  image: ContainerImage,
   volumes: Volumes.Volumes,
   secrets: ReadonlyMap<string, Readonly<Record<string, string>>>
 ) {
@@ -181,7 +181,7 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
 
   const keepRunning = Effect.fnUntraced(function* (
     state: PodStatus.ContainerState,
-    start: (image: Image) => ReturnType<typeof startContainer>
+    start: (image: ContainerImage) => ReturnType<typeof startContainer>
   ) {
     const image = findImage(state.container.image)
     if (Option.isNone(image)) {

@@ -1,7 +1,7 @@
 import { Effect, Option, Schema, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import * as Command from "../run/Command.ts"
-import * as Evidence from "../run/Evidence.ts"
+import * as CollectedOutput from "../run/CollectedOutput.ts"
 import { Logs } from "./Logs.ts"
 import * as Eventually from "./Eventually.ts"
 
@@ -48,7 +48,7 @@ export const start = Effect.fnUntraced(function* (
         written.push(line)
         log.append(line)
         // Only the output of registry-packages-proxy is searched for secrets. Other programs may log secrets.
-        if (name.startsWith("registry-packages-proxy")) Evidence.addOutputLine(line)
+        if (name.startsWith("registry-packages-proxy")) CollectedOutput.addOutputLine(line)
       })
     ),
     Effect.ignore,

@@ -4,7 +4,7 @@ import { Effect, FileSystem, Path } from "effect"
 import * as PackageFile from "../clients/PackageFile.ts"
 
 /** An image in a layout; its last layer is the package. */
-export interface Image {
+export interface LayoutImage {
   /** The name in the layout, and the tag in the registry. */
   readonly name: string
   readonly digest: Digest
@@ -12,10 +12,10 @@ export interface Image {
 }
 
 /** An image index in a layout, with an image for each architecture. */
-export interface Index {
+export interface LayoutIndex {
   readonly name: string
   readonly digest: Digest
-  readonly images: Readonly<Record<string, Image>>
+  readonly images: Readonly<Record<string, LayoutImage>>
 }
 
 interface Descriptor {
@@ -82,7 +82,7 @@ export const make = Effect.gen(function* () {
   const image = Effect.fnUntraced(function* (request: ImageOptions) {
     const { descriptor, file } = yield* putImage(request)
     yield* name(descriptor, request.name)
-    const made: Image = { name: request.name, digest: descriptor.digest, package: file }
+    const made: LayoutImage = { name: request.name, digest: descriptor.digest, package: file }
     return made
   })
 
@@ -104,7 +104,7 @@ export const make = Effect.gen(function* () {
       manifests
     })
     yield* name(descriptor, request.name)
-    const made: Index = {
+    const made: LayoutIndex = {
       name: request.name,
       digest: descriptor.digest,
       images: Object.fromEntries(

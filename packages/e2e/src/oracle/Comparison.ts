@@ -12,7 +12,7 @@ import { encodeBase64, type Scenario, type PullFixture } from "./harness/Scenari
 import * as Oracle from "./harness/Oracle.ts"
 
 /** The result of one client in a scenario. */
-export interface Outcome {
+export interface PullOutcome {
   /** True if the client received the package unchanged. */
   readonly isServed: boolean
   /** Number of requests to all registries. */
@@ -24,11 +24,11 @@ export interface Outcome {
 /** The results of all clients in one scenario. */
 export interface ScenarioOutcomes {
   /** The result of this program. */
-  readonly program: Outcome
+  readonly program: PullOutcome
   /** The result of go-containerregistry. */
-  readonly goContainerRegistry: Outcome
+  readonly goContainerRegistry: PullOutcome
   /** Only for scenarios about docker configs. `isServed` is true if the kubelet tries the correct login. */
-  readonly kubelet: Outcome | undefined
+  readonly kubelet: PullOutcome | undefined
 }
 
 interface Prepared {
@@ -44,7 +44,7 @@ const prepared = (scenarios: ReadonlyArray<Scenario>) =>
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 
 const outcome = ({ fixture }: Prepared, got: string | undefined, error: string) =>
-  Effect.map(fixture.requestCount, (requestCount): Outcome => ({
+  Effect.map(fixture.requestCount, (requestCount): PullOutcome => ({
     isServed: got === sha256(fixture.content),
     requestCount,
     error
@@ -135,7 +135,7 @@ const outcomesOfKubelet = Effect.fnUntraced(function* (all: ReadonlyArray<Prepar
     about.map(({ dockerConfig, image }) => ({ credentials: { dockerConfig, image } }))
   )
   return new Map(
-    about.map(({ acceptedCredentials, name }, index): [string, Outcome] => {
+    about.map(({ acceptedCredentials, name }, index): [string, PullOutcome] => {
       const { credentials = [], error = "" } = answers[index] ?? {}
       const isServed = credentials.some(
         ({ password, username }) =>
@@ -164,13 +164,13 @@ export const compare = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Sce
   )
 }, Effect.scoped)
 
-const word = ({ isServed }: Outcome): string => (isServed ? "served" : "refused")
+const word = ({ isServed }: PullOutcome): string => (isServed ? "served" : "refused")
 
 /**
  * Returns the difference for docs/registries.md, if only one of the two clients received the package, or if this
  * program sent more requests. Otherwise returns undefined.
  */
-export const differenceOf = (program: Outcome, otherClient: Outcome): Difference | undefined => {
+export const differenceOf = (program: PullOutcome, otherClient: PullOutcome): Difference | undefined => {
   if (program.isServed !== otherClient.isServed)
     return { program: word(program), otherClient: word(otherClient) }
   const more = program.requestCount - otherClient.requestCount
@@ -182,5 +182,5 @@ export const differenceOf = (program: Outcome, otherClient: Outcome): Difference
 }
 
 /** Like `differenceOf`, but ignores the number of requests, because the kubelet sends none in these tests. */
-export const differenceOfCredentials = (program: Outcome, kubelet: Outcome): Difference | undefined =>
+export const differenceOfCredentials = (program: PullOutcome, kubelet: PullOutcome): Difference | undefined =>
   differenceOf({ ...program, requestCount: 0 }, kubelet)

@@ -17,7 +17,7 @@ const headings = {
 }
 
 /** A row of a table in docs/registries.md. */
-export interface Row extends Difference {
+export interface DifferenceRow extends Difference {
   /** The name of a scenario, or a common prefix of several names with `*` at the end. */
   readonly scenario: string
   readonly reason: string
@@ -30,7 +30,7 @@ const cells = (line: string): ReadonlyArray<string> =>
     .map((cell) => cell.trim().replaceAll("\\|", "|"))
 
 /** Parses a row of the form `| scenario | this program | other client | why |`. */
-export const parseRow = (line: string): Row => {
+export const parseRow = (line: string): DifferenceRow => {
   const [scenario = "", program = "", otherClient = "", reason = ""] = cells(line)
   return { scenario, program, otherClient, reason }
 }
@@ -48,11 +48,11 @@ export const readRows = Effect.fnUntraced(function* (client: keyof typeof headin
   return rows.map(parseRow)
 })
 
-const isAbout = (name: string, { scenario }: Row): boolean =>
+const isAbout = (name: string, { scenario }: DifferenceRow): boolean =>
   scenario.endsWith("*") ? name.startsWith(scenario.slice(0, -1)) : scenario === name
 
 /** Returns the row about a scenario. A row with the exact name takes precedence over a row with `*`. */
-export const rowFor = (name: string, rows: ReadonlyArray<Row>): Row | undefined =>
+export const rowFor = (name: string, rows: ReadonlyArray<DifferenceRow>): DifferenceRow | undefined =>
   rows.find(({ scenario }) => scenario === name) ?? rows.find((row) => isAbout(name, row))
 
 /** Formats a row for docs/registries.md, with the placeholder `...` as the reason. */

@@ -43,7 +43,7 @@ const hosts = [
 ]
 
 /** The URLs that are requested with each value of NO_PROXY. */
-export const urls: ReadonlyArray<string> = ["http", "https"].flatMap((scheme) =>
+export const testedUrls: ReadonlyArray<string> = ["http", "https"].flatMap((scheme) =>
   hosts.flatMap((host) => ["", ":80", ":443", ":8080"].map((port) => `${scheme}://${host}${port}/v2/`))
 )
 

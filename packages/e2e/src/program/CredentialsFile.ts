@@ -5,7 +5,7 @@ import {
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem } from "effect"
-import * as Evidence from "../run/Evidence.ts"
+import * as CollectedOutput from "../run/CollectedOutput.ts"
 
 /** The address, credentials and CA of a registry, for a credentials file. */
 export interface RegistryAccess {
@@ -22,7 +22,7 @@ export const modulePath = "modules"
 /** Writes a credentials file: the Secret of the cluster's registry, and a ModuleSource. Replaces a file by a rename. */
 export const write = Effect.fnUntraced(function* (file: string, { ca, host, credentials }: RegistryAccess) {
   const fs = yield* FileSystem.FileSystem
-  Evidence.addSecret(`the password of ${credentials.username} at ${host}`, credentials.password)
+  CollectedOutput.addSecret(`the password of ${credentials.username} at ${host}`, credentials.password)
   const trust = ca === undefined ? {} : { ca }
   const objects = kubernetesList([
     registrySecret({ address: host, path: `/${clusterPath}`, scheme: "https", credentials, ...trust }),

@@ -3,7 +3,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
 import * as Daemon from "../machine/Daemon.ts"
-import * as Evidence from "../run/Evidence.ts"
+import * as CollectedOutput from "../run/CollectedOutput.ts"
 import * as Eventually from "../machine/Eventually.ts"
 
 const dist = (name: string): string => fileURLToPath(new URL(`../../../proxy/dist/${name}`, import.meta.url))
@@ -55,7 +55,7 @@ export interface ProxyProcess extends Daemon.Daemon {
 
 /**
  * Starts the built program in an empty directory and waits until it is ready. The program gets only PATH, `env` and the
- * variables of `Evidence.telemetryVariables`.
+ * variables of `CollectedOutput.telemetryVariables`.
  */
 export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) {
   const fs = yield* FileSystem.FileSystem
@@ -82,7 +82,7 @@ export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) 
   const daemon = yield* Daemon.start("registry-packages-proxy", ...command, {
     cwd: lone,
     // `env` has priority, because the tests of telemetry have their own collector.
-    env: { ...Evidence.telemetryVariables(), ...options.env }
+    env: { ...CollectedOutput.telemetryVariables(), ...options.env }
   })
   const [, origin = ""] = yield* daemon.waitForLine(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
   yield* Eventually.isTrue(

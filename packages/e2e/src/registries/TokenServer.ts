@@ -4,7 +4,7 @@ import type { BasicCredentials } from "@registry-packages-proxy/testkit/wire/Bas
 import { Effect } from "effect"
 import { createPrivateKey, sign, X509Certificate } from "node:crypto"
 import { createServer } from "node:https"
-import * as Evidence from "../run/Evidence.ts"
+import * as CollectedOutput from "../run/CollectedOutput.ts"
 
 const lifetimeSeconds = 300
 const service = "e2e-registry"
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (
     const scopes = searchParams.getAll("scope").flatMap((scope) => scope.split(" "))
     issuedScopes.push(scopes)
     const token = tokenFor(username, scopes, certificate)
-    Evidence.addSecret("a token of the registry's token service", token)
+    CollectedOutput.addSecret("a token of the registry's token service", token)
     response.writeHead(200, { "content-type": "application/json" })
     response.end(JSON.stringify({ token, expires_in: lifetimeSeconds, issued_at: new Date().toISOString() }))
   })

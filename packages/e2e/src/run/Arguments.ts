@@ -1,7 +1,7 @@
 import { type GroupName, groupNames, isGroupName } from "./TestGroups.ts"
 
 /** The arguments of `npm run test:e2e -- ...`. */
-export interface Arguments {
+export interface TestArguments {
   readonly install: boolean
   /** Skips the build of the program. */
   readonly skipBuild: boolean
@@ -16,7 +16,7 @@ export interface Arguments {
 const own: ReadonlyArray<string> = ["--install", "--skip-build"]
 
 /** Parses the arguments. Options for vitest must have the form `--name=value`. */
-export const parse = (args: ReadonlyArray<string>): Arguments => {
+export const parse = (args: ReadonlyArray<string>): TestArguments => {
   const words = args.filter((arg) => !arg.startsWith("-"))
   const named = words.filter(isGroupName)
   return {

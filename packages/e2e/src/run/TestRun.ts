@@ -4,7 +4,7 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
 import * as Arguments from "./Arguments.ts"
 import * as Command from "./Command.ts"
-import * as Evidence from "./Evidence.ts"
+import * as CollectedOutput from "./CollectedOutput.ts"
 import { groupNames, testGroups } from "./TestGroups.ts"
 import * as Install from "./Install.ts"
 import * as ServerBuild from "./ServerBuild.ts"
@@ -77,15 +77,15 @@ export const run = Effect.gen(function* () {
     })
   }
   const files = chosen.groups.map((name) => testGroups[name].file)
-  const evidence = yield* Evidence.make
+  const collected = yield* CollectedOutput.make
   const tests = yield* Effect.exit(
     vitest(
       ["--config", "packages/e2e/src/vitest.config.ts", ...chosen.vitestOptions, ...files],
-      evidence.variables
+      collected.variables
     )
   )
   // The search runs even if tests failed.
-  yield* Console.error(yield* evidence.search)
+  yield* Console.error(yield* collected.search)
   yield* tests
 }).pipe(
   Effect.scoped,

@@ -3,7 +3,7 @@ import { Effect, Exit, FileSystem, Path, Ref, Scope } from "effect"
 import { fileURLToPath } from "node:url"
 import { loadAll } from "js-yaml"
 import * as Command from "../run/Command.ts"
-import * as Evidence from "../run/Evidence.ts"
+import * as CollectedOutput from "../run/CollectedOutput.ts"
 import * as Daemon from "../machine/Daemon.ts"
 import * as KubeAdmin from "./KubeAdmin.ts"
 import * as KubeToken from "./KubeToken.ts"
@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function* (
       `--tls-cert-file=${at("tls.crt")}`,
       `--tls-private-key-file=${at("tls.key")}`,
       `--client-ca-file=${at("ca.crt")}`,
-      `--service-account-issuer=${KubeToken.issuer}`,
+      `--service-account-issuer=${KubeToken.tokenIssuer}`,
       `--service-account-key-file=${at("sa.pub")}`,
       `--service-account-signing-key-file=${at("sa.key")}`,
       "--service-cluster-ip-range=10.255.0.0/24",
@@ -138,7 +138,7 @@ export const make = Effect.fnUntraced(function* (
       metadata: { name, namespace }
     })
     const token = KubeToken.make(key, { name, namespace, uid }, lifetimeSeconds, audience)
-    Evidence.addSecret(`the token of ${namespace}/${name}`, token)
+    CollectedOutput.addSecret(`the token of ${namespace}/${name}`, token)
     return token
   })
 

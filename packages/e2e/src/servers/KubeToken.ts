@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto"
 
 /** Issuer and audience of the API server's tokens. */
-export const issuer = "https://kubernetes.default.svc"
+export const tokenIssuer = "https://kubernetes.default.svc"
 
 /** The key that signs tokens of service accounts. */
 export interface SigningKey {
@@ -33,11 +33,11 @@ export const make = (
   key: SigningKey,
   account: TokenSubject,
   lifetimeSeconds: number,
-  audience: string = issuer
+  audience: string = tokenIssuer
 ): string => {
   const now = Math.floor(Date.now() / 1000)
   const claims = {
-    iss: issuer,
+    iss: tokenIssuer,
     aud: [audience],
     sub: `system:serviceaccount:${account.namespace}:${account.name}`,
     iat: now,

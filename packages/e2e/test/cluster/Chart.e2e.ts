@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import * as Alerts from "@registry-packages-proxy/deploy/Alerts"
 import * as AlertTests from "@registry-packages-proxy/deploy/AlertTests"
+import { chartDirectory } from "@registry-packages-proxy/deploy/Chart"
 import { invalidValues } from "@registry-packages-proxy/deploy/InvalidValues"
 import { Console, Effect, FileSystem, Path } from "effect"
 import { optionalApis, ChartFixture, parseObjects } from "../../src/cluster/ChartFixture.ts"
@@ -75,7 +76,7 @@ const render = Effect.fnUntraced(function* (values: Json) {
   return yield* helm.run(
     "template",
     Helm.releaseName,
-    Helm.chartDirectory,
+    chartDirectory,
     "--values",
     file,
     ...optionalApis.flatMap((api) => ["--api-versions", api])
@@ -88,14 +89,14 @@ layer(ChartFixture.layer, layerOptions)("The chart", (it) => {
   it.effect("passes helm's strict lint", () =>
     Effect.gen(function* () {
       const { helm } = yield* ChartFixture
-      yield* Console.log(yield* helm.run("lint", "--strict", Helm.chartDirectory))
+      yield* Console.log(yield* helm.run("lint", "--strict", chartDirectory))
     }).pipe(showLogsOnFailure)
   )
 
   it.effect("passes its unit tests", () =>
     Effect.gen(function* () {
       yield* Console.log(
-        yield* Command.run(yield* ServerBuild.buildServer("helm-unittest"), [Helm.chartDirectory])
+        yield* Command.run(yield* ServerBuild.buildServer("helm-unittest"), [chartDirectory])
       )
     }).pipe(showLogsOnFailure)
   )
@@ -156,7 +157,7 @@ layer(ChartFixture.layer, layerOptions)("The chart", (it) => {
       yield* Command.run("promtool", ["test", "rules", tests])
 
       const dashboard = objects.find(({ metadata }) => JSON.stringify(metadata).includes("-dashboard"))
-      const file = yield* fs.readFileString(path.join(Helm.chartDirectory, "files/dashboard.json"))
+      const file = yield* fs.readFileString(path.join(chartDirectory, "files/dashboard.json"))
       assert.deepStrictEqual(dashboard?.["data"], {
         "registry-packages-proxy.json": `${file.trimEnd()}\n`
       })
@@ -219,7 +220,7 @@ layer(ChartFixture.layer, layerOptions)("The chart", (it) => {
       const { helm } = yield* ChartFixture
       const fs = yield* FileSystem.FileSystem
       const directory = yield* fs.makeTempDirectoryScoped()
-      const said = yield* helm.run("package", Helm.chartDirectory, "--destination", directory)
+      const said = yield* helm.run("package", chartDirectory, "--destination", directory)
       assert.match(said, /registry-packages-proxy-0\.1\.0\.tgz/)
       const listed = yield* Command.run("tar", ["-tzf", `${directory}/registry-packages-proxy-0.1.0.tgz`])
       assert.notInclude(listed, "tests/")

@@ -1,4 +1,5 @@
 import { assert, layer } from "@effect/vitest"
+import { chartDirectory } from "@registry-packages-proxy/deploy/Chart"
 import { Clock, Console, Effect, Schedule } from "effect"
 import { ClusterFixture } from "../../src/cluster/ClusterFixture.ts"
 import * as Helm from "../../src/cluster/Helm.ts"
@@ -6,7 +7,7 @@ import * as Load from "../../src/cluster/Load.ts"
 import * as Pod from "../../src/cluster/Pod.ts"
 import * as Replicas from "../../src/cluster/Replicas.ts"
 import * as Command from "../../src/run/Command.ts"
-import type { Image } from "../../src/machine/ImageLayout.ts"
+import type { LayoutImage } from "../../src/machine/ImageLayout.ts"
 import { showLogsOnFailure } from "../../src/machine/Logs.ts"
 import * as Eventually from "../../src/machine/Eventually.ts"
 import { layerOptions } from "../../src/fixtures/RegistryFixture.ts"
@@ -18,7 +19,7 @@ const requested = 128
  * Asserts that no download failed, that each pod pulled each package at most once, and that the peak memory stayed
  * below 1.2 times the memory request.
  */
-const assertHeld = (result: Load.LoadResult, images: ReadonlyArray<Image>) => {
+const assertHeld = (result: Load.LoadResult, images: ReadonlyArray<LayoutImage>) => {
   assert.deepStrictEqual(result.failed, [])
   assert.isAbove(result.downloads, 100)
   assert.isAtMost(result.upstreamBlobRequests, images.length * result.podCount)
@@ -28,7 +29,7 @@ const assertHeld = (result: Load.LoadResult, images: ReadonlyArray<Image>) => {
 const timeout = 600_000
 
 layer(ClusterFixture.layer, layerOptions)("Three masters", (it) => {
-  let images: ReadonlyArray<Image> = []
+  let images: ReadonlyArray<LayoutImage> = []
 
   it.effect("have one replica each, ready in less than 10 s, and all of them serve", () =>
     Effect.gen(function* () {
@@ -73,7 +74,7 @@ layer(ClusterFixture.layer, layerOptions)("Three masters", (it) => {
       yield* helm.run(
         "upgrade",
         Helm.releaseName,
-        Helm.chartDirectory,
+        chartDirectory,
         `--namespace=${Helm.namespace}`,
         "--set=replicas=4"
       )

@@ -8,7 +8,7 @@ import * as Load from "../../src/cluster/Load.ts"
 import * as Replicas from "../../src/cluster/Replicas.ts"
 import * as Volumes from "../../src/cluster/Volumes.ts"
 import * as CredentialsFile from "../../src/program/CredentialsFile.ts"
-import type { Image } from "../../src/machine/ImageLayout.ts"
+import type { LayoutImage } from "../../src/machine/ImageLayout.ts"
 import * as KubeCluster from "../../src/servers/KubeCluster.ts"
 import { showLogsOnFailure } from "../../src/machine/Logs.ts"
 import * as Eventually from "../../src/machine/Eventually.ts"
@@ -18,14 +18,14 @@ import { layerOptions, RegistryFixture } from "../../src/fixtures/RegistryFixtur
 const replaced = fileURLToPath(new URL("../../fixtures/replaced-service.yaml", import.meta.url))
 
 /** Makes a shell for the commands of the documentation. The variable `digest` contains the digest of the image. */
-const shellFor = (image: Image | undefined) =>
+const shellFor = (image: LayoutImage | undefined) =>
   Effect.gen(function* () {
     const { helm } = yield* ClusterFixture
     return yield* DocCommands.makeShell({ ...helm.shellVariables, digest: image?.digest ?? "" })
   })
 
 /** Asserts the status of a package request with the clients' token, for every master. */
-const serves = Effect.fnUntraced(function* (image: Image | undefined, status = 200) {
+const serves = Effect.fnUntraced(function* (image: LayoutImage | undefined, status = 200) {
   const token = yield* Replicas.clientToken
   for (const endpoint of yield* Replicas.endpoints) {
     const url = `https://${endpoint}/package?digest=${image?.digest ?? ""}&repository=&path=`
@@ -50,7 +50,7 @@ const restarts = Effect.map(ClusterFixture, ({ nodes }) =>
 )
 
 layer(ClusterFixture.layer, layerOptions)("The commands of docs/operations.md", (it) => {
-  let images: ReadonlyArray<Image> = []
+  let images: ReadonlyArray<LayoutImage> = []
 
   it.effect("are the same in the Russian translation", () =>
     Effect.gen(function* () {

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as DifferenceTable from "../../src/oracle/DifferenceTable.ts"
 
-const row = (scenario: string, program = "served"): DifferenceTable.Row => ({
+const row = (scenario: string, program = "served"): DifferenceTable.DifferenceRow => ({
   scenario,
   program,
   otherClient: "refused",

@@ -19,14 +19,14 @@ import { Effect, Layer, Option } from "effect"
  * A registry source. `paths` has credentials for paths below the repository. The most specific path that includes the
  * requested path applies. If no path matches, `credential` applies.
  */
-export interface MockSource extends RegistrySource {
+export interface MockRegistrySource extends RegistrySource {
   readonly paths?: Readonly<Record<string, Credential>>
 }
 
 /** The contents and the status of the mock. By default all feeds are synced and up to date. */
 export interface CredentialStoreMockOptions {
   /** By repository (`host[:port]/name`). The empty string is the key of the cluster's own registry. */
-  readonly sources: Readonly<Record<string, MockSource>>
+  readonly sources: Readonly<Record<string, MockRegistrySource>>
   /** Objects that the store cannot decode, by repository. `get` fails with `Unreadable`. */
   readonly unreadable?: Readonly<Record<string, { readonly sourceObject: string; readonly detail: string }>>
   /** The objects of feeds that have not delivered yet. Default: none. */
@@ -40,7 +40,7 @@ export interface CredentialStoreMockOptions {
 export const layer = (options: CredentialStoreMockOptions): Layer.Layer<CredentialStore> =>
   Layer.succeed(CredentialStore, CredentialStore.of(make(options)))
 
-const at = ({ paths = {}, ...source }: MockSource, path: string): RegistrySource => {
+const at = ({ paths = {}, ...source }: MockRegistrySource, path: string): RegistrySource => {
   const [longest] = Object.keys(paths)
     .filter((one) => `${path}/`.startsWith(`${one}/`))
     .sort((one, other) => other.length - one.length)

@@ -10,7 +10,7 @@ export interface HostCredentials extends BasicCredentials {
 }
 
 /** The `auths` of a docker config.json: entries by registry host, or by host and path. */
-export type Auths = Readonly<Record<string, unknown>>
+export type DockerConfigAuths = Readonly<Record<string, unknown>>
 
 /**
  * The fields of a ModuleSource. `scheme`, `auths` and `dockerCfg` are not checked, so a test can set invalid values.
@@ -21,7 +21,7 @@ export interface ModuleSourceOptions {
   readonly repo: string
   readonly scheme?: string
   readonly credentials?: HostCredentials
-  readonly auths?: Auths
+  readonly auths?: DockerConfigAuths
   readonly dockerCfg?: string
   readonly ca?: string
   readonly creationTimestamp?: string
@@ -34,7 +34,7 @@ export interface RegistrySecretOptions {
   readonly scheme?: string
   readonly ca?: string
   readonly credentials?: HostCredentials
-  readonly auths?: Auths
+  readonly auths?: DockerConfigAuths
 }
 
 /** The text of a docker config.json with one entry. */
@@ -45,7 +45,7 @@ const configOf = ({
   auths,
   credentials
 }: {
-  readonly auths?: Auths
+  readonly auths?: DockerConfigAuths
   readonly credentials?: HostCredentials
 }): string | undefined =>
   auths !== undefined

@@ -5,14 +5,14 @@ import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import { emptyPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, type Layer, Option, Redacted } from "effect"
-import { type MockSource, registrySource } from "./CredentialStoreMock.ts"
+import { type MockRegistrySource, registrySource } from "./CredentialStoreMock.ts"
 import { moduleSource, registrySecret } from "./CredentialStoreObjects.ts"
 
 /** The contents of the store under test: Kubernetes objects, and the sources that the store must derive from them. */
 export interface CredentialStoreFixture {
   readonly objects: ReadonlyArray<unknown>
   /** By repository. The empty string is the key of the cluster's own registry. */
-  readonly sources: Readonly<Record<string, MockSource>>
+  readonly sources: Readonly<Record<string, MockRegistrySource>>
   readonly unreadable: Readonly<Record<string, { readonly sourceObject: string; readonly detail: string }>>
   /**
    * `synced`: all feeds have delivered and are up to date. `waiting`: one feed has not delivered yet. `stale`: all

@@ -37,7 +37,7 @@ export const peek = (key: PackageKey) =>
   DigestCache.use((cache) => Effect.option(cache.peek(key, Effect.fail("nobody is asked"))))
 
 /** The result that opening an unknown package of this size would have: `miss` or `bypass`. */
-export const admission = (size: number) => {
+export const admissionResult = (size: number) => {
   const { descriptor, key } = new TestPackage({ size: 0, seed: 999_999 })
   return Effect.map(
     DigestCache.use((cache) => cache.peek(key, Effect.succeed({ ...descriptor, size }))),

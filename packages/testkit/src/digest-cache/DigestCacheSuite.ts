@@ -2,7 +2,7 @@ import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import {
-  admission,
+  admissionResult,
   type CacheLayer,
   awaitStreamsClosed,
   openAndRead,
@@ -207,7 +207,7 @@ export const suite = (name: string, cache: CacheLayer) =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         const wanted = new TestPackage({ size: cacheCapBytes, seed: 8 })
-        assert.strictEqual(yield* admission(cacheCapBytes), "bypass")
+        assert.strictEqual(yield* admissionResult(cacheCapBytes), "bypass")
         for (const times of [1, 2]) {
           assert.deepStrictEqual(yield* openAndRead(wanted), { result: "bypass", isCorrect: true })
           assert.lengthOf(wanted.streamOffsets, times)
@@ -224,7 +224,7 @@ export const suite = (name: string, cache: CacheLayer) =>
           const wanted = new TestPackage({ size, seed: 9 })
           const peeked = Effect.map(peek(wanted.key), (status) => Option.getOrUndefined(status)?.cacheResult)
           assert.isUndefined(yield* peeked)
-          assert.strictEqual(yield* admission(size), "miss")
+          assert.strictEqual(yield* admissionResult(size), "miss")
           wanted.holdAt(0)
           const reader = yield* Effect.forkChild(openAndRead(wanted))
           yield* wanted.awaitHeld
@@ -252,7 +252,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         yield* cache.drain ?? Effect.void
         yield* awaitStreamsClosed(unread)
         assert.isTrue(Option.isNone(yield* peek(unread.key)))
-        assert.strictEqual(yield* admission(large), "bypass")
+        assert.strictEqual(yield* admissionResult(large), "bypass")
         assert.deepStrictEqual(yield* openAndRead(late), { result: "bypass", isCorrect: true })
         wanted.release()
         assert.isTrue((yield* Fiber.join(reader)).isCorrect)

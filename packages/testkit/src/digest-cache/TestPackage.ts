@@ -17,7 +17,7 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFail
 export const defaultPlatform = Platform.make("linux/amd64")
 
 /** Pseudo-random bytes, so that a test notices a wrong offset. Each seed gives different bytes. */
-export const randomBytes = (size: number, seed: number): Buffer => {
+const pseudoRandomBytes = (size: number, seed: number): Buffer => {
   const bytes = Buffer.allocUnsafeSlow(size)
   let state = (seed * 2_654_435_761 + 1) >>> 0
   for (let at = 0; at < size; at++) {
@@ -56,7 +56,7 @@ export class TestPackage {
     readonly viaIndex?: boolean
     readonly compression?: "gzip" | "zstd"
   }) {
-    this.bytes = randomBytes(options.size, options.seed)
+    this.bytes = pseudoRandomBytes(options.size, options.seed)
     this.sourceBytes = this.bytes
     this.#chunk = options.chunkSize ?? 64 * 1024
     this.key = {

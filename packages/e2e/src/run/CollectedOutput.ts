@@ -6,31 +6,31 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as SecretSearch from "./SecretSearch.ts"
 
-/** Name of the environment variable with the run's `Place` (JSON). If the variable is empty, no output is collected. */
-export const placeVariable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
+/** Name of the environment variable with the run's `Destination` (JSON). If the variable is empty, no output is collected. */
+export const destinationVariable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
 
 /** The directory and the collector with which a test run collects the output of the program. */
-interface Place {
+interface Destination {
   /** Directory with the program's output, and with the list of the secrets that the output must not contain. */
   readonly directory: string
   /** URL of the run's collector, which receives OTLP over HTTP. */
   readonly endpoint: string
 }
 
-// oxlint-disable-next-line node/no-process-env -- test processes read the run's `Place` from a variable
+// oxlint-disable-next-line node/no-process-env -- test processes read the run's `Destination` from a variable
 const environment = process.env
 
 /**
- * Sets the environment variable {@link placeVariable} of this process to the value in `variables`. If there is no
+ * Sets the environment variable {@link destinationVariable} of this process to the value in `variables`. If there is no
  * value, this process collects no output.
  */
-export const setPlace = (variables: Readonly<Record<string, string>>): void => {
-  environment[placeVariable] = variables[placeVariable] ?? ""
+export const setDestination = (variables: Readonly<Record<string, string>>): void => {
+  environment[destinationVariable] = variables[destinationVariable] ?? ""
 }
 
-const place = (): Place | undefined => {
-  const value = environment[placeVariable] ?? ""
-  return value === "" ? undefined : (JSON.parse(value) as Place)
+const destination = (): Destination | undefined => {
+  const value = environment[destinationVariable] ?? ""
+  return value === "" ? undefined : (JSON.parse(value) as Destination)
 }
 
 const secretsFile = "secrets.jsonl"
@@ -39,7 +39,7 @@ const known = new Set<string>()
 
 /** Registers a secret that the program's output must not contain. Error messages contain `name`. */
 export const addSecret = (name: string, secret: string): void => {
-  const found = place()
+  const found = destination()
   if (found === undefined || known.has(secret)) return
   known.add(secret)
   appendFileSync(join(found.directory, secretsFile), `${JSON.stringify({ name, secret })}\n`)
@@ -52,7 +52,7 @@ export const addPrivateKey = (name: string, pem: string): void => {
 
 /** Collects a line of the program's output. */
 export const addOutputLine = (line: string): void => {
-  const found = place()
+  const found = destination()
   if (found !== undefined) appendFileSync(join(found.directory, `log-${process.pid}.txt`), `${line}\n`)
 }
 
@@ -60,7 +60,7 @@ export const addOutputLine = (line: string): void => {
  * Environment variables that make the program send telemetry to the run's collector. Empty if there is no collector.
  */
 export const telemetryVariables = (): Readonly<Record<string, string>> => {
-  const found = place()
+  const found = destination()
   return found === undefined
     ? {}
     : {
@@ -90,9 +90,9 @@ const search = (directory: string): Effect.Effect<string, SecretFound> =>
             .map((line) => JSON.parse(line) as unknown)
         )
       : []
-    const evidence = files.filter((file) => file !== secretsFile)
+    const outputFiles = files.filter((file) => file !== secretsFile)
     let bytes = 0
-    const found = evidence.flatMap((file) => {
+    const found = outputFiles.flatMap((file) => {
       const text = readFileSync(join(directory, file))
       bytes += text.length
       return SecretSearch.find(text, secrets).map(
@@ -103,7 +103,7 @@ const search = (directory: string): Effect.Effect<string, SecretFound> =>
       const message = `The program showed secrets:\n${found.join("\n")}\nThe searched output is in ${directory}`
       return Effect.fail(new SecretFound({ message }))
     }
-    const size = `${(bytes / 1024 / 1024).toFixed(1)} MiB in ${evidence.length} files`
+    const size = `${(bytes / 1024 / 1024).toFixed(1)} MiB in ${outputFiles.length} files`
     return Effect.succeed(`No secret of ${secrets.length} is in the program's logs and telemetry (${size})`)
   })
 
@@ -129,9 +129,9 @@ export const make = Effect.gen(function* () {
   )
   const address = server.address()
   const port = typeof address === "object" && address !== null ? address.port : 0
-  const found: Place = { directory, endpoint: `http://127.0.0.1:${port}` }
+  const found: Destination = { directory, endpoint: `http://127.0.0.1:${port}` }
   return {
-    variables: { [placeVariable]: JSON.stringify(found) },
+    variables: { [destinationVariable]: JSON.stringify(found) },
     search: Effect.tap(search(directory), () => Effect.sync(() => rmSync(directory, { recursive: true })))
   }
 })

@@ -1,20 +1,20 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Evidence from "../../src/run/Evidence.ts"
+import * as CollectedOutput from "../../src/run/CollectedOutput.ts"
 
 /** Simulates a run: registers `secret`, sends `sent` as telemetry, and searches for the secret. */
 const run = (secret: string, sent: string) =>
   Effect.gen(function* () {
-    const evidence = yield* Evidence.make
+    const collected = yield* CollectedOutput.make
     yield* Effect.acquireRelease(
-      Effect.sync(() => Evidence.setPlace(evidence.variables)),
-      () => Effect.sync(() => Evidence.setPlace({}))
+      Effect.sync(() => CollectedOutput.setDestination(collected.variables)),
+      () => Effect.sync(() => CollectedOutput.setDestination({}))
     )
-    Evidence.addSecret("the password", secret)
-    const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = "" } = Evidence.telemetryVariables()
+    CollectedOutput.addSecret("the password", secret)
+    const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = "" } = CollectedOutput.telemetryVariables()
     yield* Effect.promise(() => fetch(`${endpoint}/v1/traces`, { method: "POST", body: sent }))
-    return yield* Effect.result(evidence.search)
+    return yield* Effect.result(collected.search)
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
 it.effect("a run fails if the program sent a secret, and names the secret, its form and its file", () =>
@@ -38,5 +38,5 @@ it.effect("a run succeeds if the program sent no secret, and reports the searche
 )
 
 it("sends nothing if the run has no collector", () => {
-  assert.deepStrictEqual(Evidence.telemetryVariables(), {})
+  assert.deepStrictEqual(CollectedOutput.telemetryVariables(), {})
 })
