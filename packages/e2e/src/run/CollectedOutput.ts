@@ -6,7 +6,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as SecretSearch from "./SecretSearch.ts"
 
-/** Name of the environment variable with the run's `Destination` (JSON). If the variable is empty, no output is collected. */
+/**
+ * Name of the environment variable with the run's `Destination` (JSON). If the variable is empty, no output is
+ * collected.
+ */
 export const destinationVariable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
 
 /** The directory and the collector with which a test run collects the output of the program. */
