@@ -119,7 +119,7 @@ export const make = Effect.fnUntraced(function* (options: {
     metrics: (request) => metrics(request.headers["accept"]),
     package: (request, query, record) => {
       if (gracefulShutdown.isDraining()) return problemFor(record)(Problem.shuttingDown)
-      if (gracefulShutdown.inProgress() > maxPackages) return problemFor(record)(Problem.tooManyRequests)
+      if (gracefulShutdown.inProgress() > maxPackages) return problemFor(record)(Problem.tooManyInProgress)
       return answerPackage(request, query, record)
     }
   }

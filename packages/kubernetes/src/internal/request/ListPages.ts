@@ -51,7 +51,7 @@ export const list = Effect.fnUntraced(function* (
 })
 
 /** Gets one object. Returns an array of this object, or an empty array if the object does not exist. */
-export const getOne = Effect.fnUntraced(
+export const getAsList = Effect.fnUntraced(
   function* (
     server: ApiServer["Service"],
     resource: Resource.Resource<unknown>,

@@ -126,7 +126,9 @@ class Watcher<A> {
       yield* this.#emitAll(objects)
       this.#position = resourceVersion
     } else {
-      yield* this.#emitAll(yield* ListPages.getOne(this.#server, this.#resource, this.#name, this.#operation))
+      yield* this.#emitAll(
+        yield* ListPages.getAsList(this.#server, this.#resource, this.#name, this.#operation)
+      )
     }
   })
 

@@ -60,7 +60,8 @@ export const shuttingDown: Problem = {
   error: "ShuttingDown"
 }
 
-export const tooManyRequests: Problem = {
+/** The 503 problem of a package request while `HttpLimits.maxPackages` others are in progress. */
+export const tooManyInProgress: Problem = {
   status: 503,
   detail: "Too many requests are in progress. Ask another master node, or ask again in a second.",
   headers: { "retry-after": "1" },

@@ -55,7 +55,7 @@ const countedAfterFirst = <A, E, R>(
 /** The deadline of an operation that starts now, in milliseconds since the epoch. */
 export const newDeadline: Effect.Effect<number> = Effect.map(
   Clock.currentTimeMillis,
-  (now) => now + Duration.toMillis(Limits.attemptsBudget)
+  (now) => now + Duration.toMillis(Limits.totalAttemptsTimeout)
 )
 
 /**

@@ -7,7 +7,7 @@ export const bodyIdleTimeout = Duration.seconds(30)
 /** The maximum number of attempts before the first byte, including the first attempt. */
 export const maxAttempts = 4
 /** The maximum total time of all attempts before the first byte. */
-export const attemptsBudget = Duration.seconds(45)
+export const totalAttemptsTimeout = Duration.seconds(45)
 /** The maximum number of consecutive resumes without a received byte. */
 export const maxResumes = 5
 /** The delay before the first resume. Each further resume doubles the delay, up to {@link maxResumeDelay}. */
