@@ -17,8 +17,8 @@ export interface StoredBlob {
 }
 
 /**
- * Identifies one state of a blob's bytes, by object identity. The store returns the same object until another program
- * changes the bytes, and then a new object.
+ * Identifies a version of a blob's bytes by object identity. The store returns the same object for each opening of the
+ * blob, until another program changes the bytes. Then it returns a new object.
  */
 export type BlobVersion = object
 
@@ -30,7 +30,7 @@ export interface BlobReader {
    */
   readonly read: (into: Uint8Array, position: number) => Effect.Effect<number, BlobStoreError>
   /**
-   * True if the blob still has the version that was opened or sealed. Before `BlobWriter.seal`: true if the blob is
+   * True if the blob still has the version that was opened or sealed. Before `BlobWriter.seal`, true if the blob is
    * readable. Fails if the store cannot tell.
    */
   readonly unchanged: Effect.Effect<boolean, BlobStoreError>
@@ -42,19 +42,24 @@ export interface BlobReader {
  */
 export interface OpenBlob extends BlobReader {
   readonly version: BlobVersion
-  /** In bytes. Differs from `BlobName.size` if the blob has changed. */
+  /**
+   * The size of the stored bytes. Differs from `BlobName.size` if another program has truncated or extended the blob.
+   */
   readonly size: number
 }
 
-/** A blob that is being written into reserved space. The end of the scope discards the blob unless it was committed. */
+/**
+ * A blob that is being written into reserved space. The end of the scope of `BlobStore.reserve` discards the blob
+ * unless it was committed.
+ */
 export interface BlobWriter extends BlobReader {
   /** Appends bytes. Does not use the array after the effect completes. A failed write appends nothing. */
   readonly write: (bytes: Uint8Array) => Effect.Effect<void, BlobStoreError>
-  /** Marks the blob as complete and verified. From then on, `unchanged` detects changes by other programs. */
+  /** Marks the blob as complete and verified. After this call, `unchanged` detects changes by other programs. */
   readonly seal: Effect.Effect<BlobVersion, BlobStoreError>
   /**
    * Adds the sealed blob to the store under `name`, and removes the previous blob with the same key. The added blob has
-   * the version that `seal` returned, and stays open until the scope ends.
+   * the version that `seal` returned, and stays open until the scope of `BlobStore.reserve` ends.
    */
   readonly commit: (name: BlobName) => Effect.Effect<void, BlobStoreError>
 }

@@ -12,7 +12,7 @@ const keyOf = (name: Pick<BlobName, "manifestDigest" | "platform">): string =>
     onSome: (platform) => `${name.manifestDigest}@${platform}`
   })
 
-/** An in-memory index of blobs by key, in order of last use. Implementations of `BlobStore` can use it. */
+/** An in-memory index of blobs by key, in order of last use. Implementations of `BlobStore` can use this index. */
 export class BlobIndex<Blob extends StoredBlob> {
   // A Map keeps insertion order. Each use deletes the entry and inserts it again, so the first entry is the least
   // recently used.
@@ -30,14 +30,14 @@ export class BlobIndex<Blob extends StoredBlob> {
   }
 
   /**
-   * Returns the blob that has the same key as `name`. The blob's layer digest, size and compression may differ from
-   * `name`.
+   * Returns the blob that has the same key as `name`, or undefined. The blob's layer digest, size and compression may
+   * differ from `name`.
    */
   findByName(name: BlobName): Blob | undefined {
     return this.#byKey.get(keyOf(name))
   }
 
-  /** Returns the blob if the index still contains it. Undefined if it was removed or replaced. */
+  /** Returns `blob` if the index still contains this object. Undefined if the blob was removed or replaced. */
   current(blob: StoredBlob): Blob | undefined {
     const named = this.findByName(blob.name)
     return named === blob ? named : undefined

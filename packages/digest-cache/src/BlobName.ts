@@ -4,16 +4,17 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Option, Schema } from "effect"
 
 /**
- * The name of a stored blob: its key (manifest digest and platform), and the digest, size and compression of its bytes.
+ * The name of a stored blob. Contains the blob's key (`manifestDigest` and `platform`), and the digest, size and
+ * compression of the bytes.
  */
 export interface BlobName {
-  /** The digest of the manifest or image index. */
+  /** The digest of the image manifest or the image index. */
   readonly manifestDigest: Digest
   /** Present if `manifestDigest` is the digest of an image index. */
   readonly platform: Option.Option<Platform>
   /** The digest that the bytes must have. */
   readonly layerDigest: Digest
-  /** In bytes. A file with another size is incomplete, for example after a crash. */
+  /** The size of the complete blob, in bytes. A shorter file is incomplete, for example after a crash. */
   readonly size: number
   readonly compression: "gzip" | "zstd"
 }
@@ -49,9 +50,7 @@ const parsePlatform = (text: string): Option.Option<Platform> =>
 
 const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
 
-/**
- * Writes a name as a file name: `<manifest digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`).
- */
+/** Returns the file name `<manifest digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
 export const format = (name: BlobName): string =>
   [
     formatDigest(name.manifestDigest),

@@ -7,15 +7,15 @@ import * as MemoryStore from "./internal/memory/MemoryStore.ts"
 import type { StoreHealth } from "./StoreHealth.ts"
 
 /**
- * The storage of a `DigestCache`. A store does not verify bytes: the cache does. To use other storage, implement this
- * service and run testkit's `BlobStoreSuite` on the implementation.
+ * The storage of a `DigestCache`. A store does not verify bytes, because the cache verifies them. To use other storage,
+ * implement this service and run testkit's `BlobStoreSuite` on the implementation.
  */
 export class BlobStore extends Context.Service<
   BlobStore,
   {
     /**
-     * Finds the blob with a key. A blob of an image manifest matches any platform. A blob of an image index matches
-     * only the platform in its name.
+     * Finds the blob with a key. None if the store has no such blob. A blob of an image manifest matches any platform.
+     * A blob of an image index matches only the platform in its name.
      */
     readonly find: (key: PackageKey) => Effect.Effect<Option.Option<StoredBlob>, BlobStoreError>
     /** True if a blob of this size, in bytes, would fit into an otherwise empty store. */
@@ -32,7 +32,10 @@ export class BlobStore extends Context.Service<
      * including responses from the cache's memory.
      */
     readonly touch: (key: PackageKey) => void
-    /** Removes a blob. Callers that have the blob open still read its bytes, or get a `BlobStoreError`. */
+    /**
+     * Removes a blob. Callers that have the blob open can still read its bytes, or their reads fail with a
+     * `BlobStoreError`.
+     */
     readonly remove: (blob: StoredBlob) => Effect.Effect<void>
     /** The names of all blobs in order of last use, the least recently used blob first. */
     readonly list: Effect.Effect<ReadonlyArray<BlobName>, BlobStoreError>
@@ -44,8 +47,8 @@ export class BlobStore extends Context.Service<
   }
 >()("@registry-packages-proxy/digest-cache/BlobStore") {
   /**
-   * Stores blobs as files, which survive a restart. Creates the directory if it does not exist. `cap` is the hard limit
-   * of bytes on disk.
+   * Stores blobs as files, so that they survive a restart. Creates the directory if it does not exist. Uses at most
+   * `cap` bytes on disk.
    */
   static readonly layerFileSystem = (options: {
     readonly directory: string

@@ -2,7 +2,7 @@ import { Digest } from "@registry-packages-proxy/oci/Digest"
 import { Schema } from "effect"
 import { causeText } from "./internal/CauseText.ts"
 
-/** The bytes do not match the digest or the size in the manifest. */
+/** The digest or the size of the bytes differs from the manifest. */
 export class DigestMismatch extends Schema.TaggedError<DigestMismatch>()("DigestMismatch", {
   expected: Digest,
   /** In bytes. */

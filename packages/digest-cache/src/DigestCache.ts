@@ -22,7 +22,7 @@ export interface MemoryOptions {
 export interface CacheOptions extends MemoryOptions {
   /** Created if it does not exist. */
   readonly directory: string
-  /** The hard limit of bytes on disk. */
+  /** The maximum number of bytes that the cache uses on disk. */
   readonly cap: number
 }
 
@@ -34,9 +34,9 @@ export class DigestCache extends Context.Service<
   DigestCache,
   {
     /**
-     * Returns the descriptor and the cache result that `open` would return, without recording a use or beginning a
-     * fill: the answer to a HEAD request. Runs `resolve` only for a package that is neither cached nor being downloaded
-     * into the cache.
+     * Returns the descriptor and the cache result that `open` would return, for the response to a HEAD request. Neither
+     * begins a fill nor records a use in the store. Runs `resolve` only for a package that is neither cached nor being
+     * downloaded into the cache.
      */
     readonly peek: <E>(
       key: PackageKey,
@@ -44,19 +44,16 @@ export class DigestCache extends Context.Service<
     ) => Effect.Effect<PackageLookup, E>
     /**
      * Opens a package for one response, and downloads the package if it is not cached. Completes when the first bytes
-     * are available. For a package of at most 256 KiB, completes when all bytes are verified. A failure before this
-     * moment fails this effect instead of breaking the body. At most one fill runs for a key, however many callers open
-     * the package. A fill belongs to the cache, and continues when its callers leave. All callers of one key must have
+     * are available. For a package of at most 256 KiB, completes when all bytes are verified. If the download fails
+     * before this effect completes, this effect fails, and no response has begun. At most one fill runs for a key,
+     * however many callers open the package. A fill continues when its callers leave. All callers of one key must have
      * the same error type `E`.
      */
     readonly open: <E>(
       key: PackageKey,
       source: PackageSource<E>
     ) => Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
-    /**
-     * True after a read or write of the store has failed, until an operation of the same kind succeeds. Packages may
-     * bypass the cache meanwhile.
-     */
+    /** True if the last read or the last write of the store failed. If true, packages may bypass the cache. */
     readonly degraded: Effect.Effect<boolean>
     /** Stops each fill that has no callers, and prevents new fills. Undefined for a cache that never starts a fill. */
     readonly drain?: Effect.Effect<void>
@@ -85,9 +82,9 @@ export class DigestCache extends Context.Service<
   static readonly layerDisabled: Layer.Layer<DigestCache> = Layer.sync(DigestCache, () => disabledCache)
 
   /**
-   * Returns a package from the cache's memory synchronously, and records the use as `open` does. Undefined if the
-   * package is not in memory: call `open` then. Also undefined if `cache` does not come from a layer of this class, for
-   * example if it is a mock.
+   * Returns a package from the cache's memory synchronously, and records the use as `open` does. If the package is not
+   * in memory, returns undefined, and the caller calls `open`. Also returns undefined if `cache` does not come from a
+   * layer of this class, for example if `cache` is a mock.
    */
   static readonly findInMemory = (
     cache: DigestCache["Service"],

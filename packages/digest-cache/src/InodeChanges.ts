@@ -4,7 +4,10 @@ import { type PlatformError, systemError } from "effect/PlatformError"
 // An import declaration would evaluate all lazy exports of `node:fs` and keep them in memory.
 const { stat } = process.getBuiltinModule("node:fs")
 
-/** The inode number of a file, and the time of its last change of any kind (POSIX `st_ctime`). */
+/**
+ * The inode number of a file, and the time of the inode's last change (POSIX `st_ctime`), in nanoseconds since the
+ * epoch.
+ */
 export interface InodeChange {
   readonly inode: bigint
   readonly changedAt: bigint
@@ -34,9 +37,9 @@ const lookUp = (path: string): Effect.Effect<Option.Option<InodeChange>, Platfor
   })
 
 /**
- * Looks up the inode and the time of the last change of the file at a path. Effect's `FileSystem` does not provide this
- * time. None if the file does not exist. The default uses Node's file system: if you replace `FileSystem`, replace this
- * reference too.
+ * Looks up the inode number and the `st_ctime` of the file at a path. Effect's `FileSystem` does not provide this time.
+ * Returns none if the file does not exist. The default uses Node's file system. A program that replaces `FileSystem`
+ * must replace this reference too.
  */
 export const InodeChanges = Context.Reference<
   (path: string) => Effect.Effect<Option.Option<InodeChange>, PlatformError>

@@ -13,7 +13,7 @@ export interface PackageReader<E> {
   readonly read: (into: Uint8Array) => Effect.Effect<number, E | BodyError>
 }
 
-/** The body of a response: bytes in memory, or a reader, whose source may fail with `E`. */
+/** The body of a response. Either bytes in memory, or a reader. Reads of the reader may fail with `E`. */
 export type PackageBody<E> =
   | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
   | { readonly _tag: "Reader"; readonly reader: PackageReader<E> }

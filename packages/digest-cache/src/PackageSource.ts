@@ -5,8 +5,8 @@ import type { Effect, Stream } from "effect"
 /** Downloads one package from a registry. `E` is the type of its errors. */
 export interface PackageSource<E> {
   /**
-   * Identifies the registry and the repository. If a download fails, callers with the same identity receive the same
-   * failure. Callers with another identity try their own source.
+   * Identifies the registry and the repository of the package. If a shared download fails, callers with the same
+   * identity receive the same failure. Callers with another identity try their own source.
    */
   readonly identity: string
   readonly resolve: Effect.Effect<PackageDescriptor, E>

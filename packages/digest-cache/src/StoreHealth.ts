@@ -7,7 +7,7 @@ export type StoreOperation = "read" | "write"
 
 /** Tracks which kinds of operations of a store currently fail. */
 export interface StoreHealth {
-  /** Records a failure. Of several failures in a row, logs only the first. */
+  /** Records a failure. Logs the failure unless the previous operation of the same kind also failed. */
   readonly recordFailure: (operation: StoreOperation, cause: unknown) => Effect.Effect<void>
   /** Records a success. Logs the success if the previous operation of the same kind failed. */
   readonly recordSuccess: (operation: StoreOperation) => Effect.Effect<void>
@@ -16,8 +16,8 @@ export interface StoreHealth {
 }
 
 /**
- * Makes a `StoreHealth` that logs when operations begin to fail and when they work again, and sets the metric
- * `registry_packages_proxy_cache_degraded`. `storeName` is the name of the store in the log.
+ * Makes a `StoreHealth` for the store that the log calls `storeName`. Also sets the metric
+ * `registry_packages_proxy_cache_degraded`.
  */
 export const make = (storeName: string): StoreHealth => {
   const failing = new Set<StoreOperation>()

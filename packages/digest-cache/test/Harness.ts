@@ -35,15 +35,15 @@ export interface Harness {
   readonly faults: FileFaults["Service"]
   readonly fs: FileSystem.FileSystem
   /**
-   * Effects that run before and after each file operation. A test replaces them to act before or after a certain
+   * Effects that run before and after each file operation. A test replaces these hooks to observe, delay or fail an
    * operation.
    */
   readonly hooks: { before: FileInterceptor["before"]; after: FileInterceptor["after"] }
-  /** Makes a cache over the directory, or over `options.directory`. */
+  /** Makes a cache that stores packages in `directory`, or in `options.directory`. */
   readonly live: (options?: Partial<CacheOptions>) => Layer.Layer<DigestCache>
   /**
-   * Runs `body` with a new cache over the directory. Then stops the cache, and asserts that no file is open and no
-   * temporary file is left.
+   * Runs `body` with a new cache that stores packages in `directory`. Then stops the cache, and asserts that no file is
+   * open and no temporary file is left.
    */
   readonly run: <A, E>(
     body: Effect.Effect<A, E, DigestCache | Scope.Scope>,
@@ -55,7 +55,7 @@ export interface Harness {
 
 export const defaultCap = 4 * 1024 * 1024
 
-/** Asserts that no space is leaked: a package that needs the whole cache can be cached. */
+/** Asserts that no space is leaked, by caching a package that needs the whole `cap`. */
 export const assertRoom = (cap = defaultCap) =>
   Effect.gen(function* () {
     const filling = new TestPackage({ size: cap - 4 * 4096, seed: 77 })

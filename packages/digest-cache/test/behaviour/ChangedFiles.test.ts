@@ -16,7 +16,7 @@ import { type Harness, withHarness } from "../Harness.ts"
 const large = 1_000_003
 const small = 200_000
 
-/** A time longer than the interval at which last uses are saved. */
+/** A duration longer than the interval at which the times of last use are saved to disk. */
 const untilSaved = "31 seconds"
 
 /** Flips a bit of a file as another program would. Then changes the modification time, or restores it. */
@@ -66,7 +66,7 @@ const assertBroken = (broken: { readonly count: number; readonly reason: unknown
   assert.include(JSON.stringify(broken.reason), "DiskFailed")
 }
 
-/** Counts the reads of files from now on. The returned function returns the count. */
+/** Begins to count the reads of files. The returned function returns the count. */
 const countReads = (harness: Harness) => {
   let reads = 0
   harness.hooks.before = (operation) =>

@@ -17,7 +17,7 @@ const small = 10_000
 
 const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
 
-/** Returns the results of `peek` and of an `open` directly after it. */
+/** Calls `peek` and then `open`, and returns the cache result of each. */
 const bothOf = (wanted: TestPackage) =>
   Effect.gen(function* () {
     const peeked = yield* peek(wanted.key)

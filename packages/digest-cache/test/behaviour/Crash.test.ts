@@ -11,7 +11,10 @@ import { cap, packages } from "../fixtures/packages.ts"
 
 const filler = fileURLToPath(new URL("../fixtures/filler.ts", import.meta.url))
 
-/** Starts a process that fills a cache, and kills it after `delay` milliseconds. */
+/**
+ * Starts a process that fills a cache, and kills the process after `delay` milliseconds. `compiled` is a directory for
+ * Node's compile cache.
+ */
 const fillAndKill = (directory: string, compiled: string, delay: number) =>
   Effect.gen(function* () {
     const child = yield* ChildProcess.make(process.execPath, [filler, directory], {
@@ -28,8 +31,8 @@ const fillAndKill = (directory: string, compiled: string, delay: number) =>
 const wanted = packages()
 
 /**
- * For each delay, runs `fillAndKill` on the same directory. Returns the number of temporary files and hits after each
- * kill.
+ * For each delay, runs `fillAndKill` on the same directory. After each kill, asserts that all packages are correct.
+ * Returns the numbers of temporary files and hits after each kill.
  */
 const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
   Effect.gen(function* () {

@@ -13,7 +13,10 @@ import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 
 const cap = 4 * 1024 * 1024
 
-/** Makes a cache whose disk use is measured after every change, and a record of the largest measurement. */
+/**
+ * Makes a cache whose disk use is measured after each file operation. `sampling.most` is the largest measurement in
+ * bytes.
+ */
 const sampled = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* fs.makeTempDirectoryScoped()

@@ -9,8 +9,8 @@ import type { CurrentFingerprint, FileVersion } from "./FileVersion.ts"
 export const permissions = { directory: 0o700, file: 0o600 } as const
 
 /**
- * A time that makes `utimes` keep the modification time: libuv converts NaN to `UTIME_OMIT`. If the cache
- * set a modification time that it had read earlier, it would hide a write by another program since then.
+ * If `utimes` receives this time, it does not change the modification time, because libuv converts NaN to `UTIME_OMIT`.
+ * A modification time that was read earlier could hide a later write by another program.
  */
 const unchangedTime = new Date(Number.NaN)
 
@@ -92,9 +92,9 @@ export const make = Effect.fnUntraced(function* (root: string) {
 
   const matches = (
     file: FileSystem.File,
-    descriptor: PackageDescriptor
+    packageDescriptor: PackageDescriptor
   ): Effect.Effect<boolean, PlatformError> => {
-    const verifier = verifierOf(descriptor)
+    const verifier = verifierOf(packageDescriptor)
     return Effect.map(
       hashBlob(verifier, (into, position) => read(file, into, position)),
       () => verifier.matches()
@@ -102,38 +102,39 @@ export const make = Effect.fnUntraced(function* (root: string) {
   }
 
   /**
-   * True if an open file still has this version. Without a version (before `seal`), true if `stat` works. If the file
-   * was unlinked and `descriptor` is defined, verifies the digest of the bytes.
+   * Returns true if an open file still has the bytes of `version`. If `version` is undefined (before `seal`), returns
+   * true, or fails if `stat` fails. If the file was unlinked, also compares the digest of the bytes with
+   * `packageDescriptor`, if defined.
    */
   const unchanged = (
     file: FileSystem.File,
     readFingerprint: CurrentFingerprint,
     version: FileVersion | undefined,
-    descriptor: PackageDescriptor | undefined
+    packageDescriptor: PackageDescriptor | undefined
   ): Effect.Effect<boolean, PlatformError> =>
     version === undefined
       ? Effect.as(readFingerprint, true)
       : Effect.flatMap(version.compare(readFingerprint), ({ same, sameButUnlinked }) =>
-          sameButUnlinked && descriptor !== undefined
-            ? matches(file, descriptor)
+          sameButUnlinked && packageDescriptor !== undefined
+            ? matches(file, packageDescriptor)
             : Effect.succeed(same || sameButUnlinked)
         )
 
-  /** Removes a file if it exists. If a directory has a temporary name, removes the directory and its content. */
+  /** Removes a file if it exists. If `file` is a directory named `ingest-N`, removes the directory and its content. */
   const remove = (file: string): Effect.Effect<void, PlatformError> =>
     fs.remove(file, { force: true, recursive: temporaryNumber(path.basename(file)) !== undefined })
 
   const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: permissions.file })
 
-  /** Creates a file, which stays open until the scope ends. Creates the directory again if it was deleted. */
+  /** Creates and opens a file until the scope ends. Creates the cache's directory again if it was deleted. */
   const create = (temporary: string) =>
     openNew(temporary).pipe(
       Effect.catchReason("PlatformError", "NotFound", () => Effect.andThen(prepare, openNew(temporary)))
     )
 
   /**
-   * Saves an entry's last use, in milliseconds since the epoch, as the access time of its file. Does nothing if the
-   * file has changed.
+   * Saves the time of an entry's last use as the access time of the file. `lastUsed` is in milliseconds since the
+   * epoch. Does nothing if the file has changed.
    */
   const saveLastUse = (fileName: string, lastUsed: number, version: FileVersion) => {
     const filePath = entryPath(fileName)
@@ -149,7 +150,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
     blobs,
     prepare,
     entryPath,
-    /** After this call, `temporaryPath` uses only numbers larger than `number`. */
+    /** Makes later calls of `temporaryPath` return only numbers larger than `number`. */
     skipTemporary: (number: number): void => {
       sequence = Math.max(sequence, number + 1)
     },

@@ -5,14 +5,14 @@ const directories = 2 * block
 const directoryEntry = 512
 
 /**
- * Returns the number of bytes that a file of `size` bytes counts against the cap: its size in whole blocks of 4 KiB,
- * plus 512 bytes for its directory entry.
+ * Returns the number of bytes to charge for a file of `size` bytes. This is the size in whole blocks of 4 KiB, plus 512
+ * bytes for the directory entry.
  */
 export const chargedSize = (size: number): number => Math.ceil(size / block) * block + directoryEntry
 
 /**
- * Counts bytes on disk and bytes reserved for writes against a hard cap. Space is charged before a byte is written.
- * Space is released when the file is unlinked and no longer open.
+ * Counts the bytes on disk and the bytes reserved for writes, and compares their sum with the cap. Space is charged
+ * before a byte is written. Space is released when the file is unlinked and no longer open.
  */
 export class DiskBudget {
   readonly cap: number
@@ -49,7 +49,7 @@ export class DiskBudget {
     return true
   }
 
-  /** Charges a file found on disk, even if the sum then exceeds the cap. */
+  /** Charges a file found on disk at start, even if the charged bytes then exceed the cap. */
   chargeFound(size: number): void {
     this.#charged += chargedSize(size)
   }

@@ -3,20 +3,20 @@ import { type BlobName, format } from "../../BlobName.ts"
 import { chargedSize, type DiskBudget } from "./DiskBudget.ts"
 import { FileVersion, type Fingerprint } from "./FileVersion.ts"
 
-/** A package on disk. Mutable: the `DiskEntries` that contains the entry changes it at each use. */
+/** A package on disk. Mutable, because each use of the package changes the entry. */
 export class DiskEntry {
   readonly name: BlobName
   readonly fileName: string
-  /** Undefined until this process has opened the file. */
+  /** Undefined if this process has neither written nor opened the file yet. */
   version: FileVersion | undefined
-  /** Milliseconds since the epoch. */
+  /** The time of the last use, in milliseconds since the epoch. */
   lastUsed: number
-  /** True if `lastUsed` is not on disk yet. */
+  /** True if `lastUsed` is not yet saved as the access time of the file. */
   unsaved: boolean
   /** The number of responses and fills that have the file open or are about to open it. */
   holders = 0
   /**
-   * True once the entry is removed from the index. The space is released when the file is unlinked and has no holders.
+   * True if the entry was removed from the index. Its space is released when the file is unlinked and has no holders.
    */
   dropped = false
   unlinked = false
@@ -40,8 +40,8 @@ export class DiskEntry {
   }
 
   /**
-   * Replaces the version, at the first opening of the file or after a change of the file. The new version is not
-   * verified yet.
+   * Sets a new version when the file is opened for the first time, or has changed. The cache has not yet verified the
+   * bytes of the new version.
    */
   replaceVersion(fingerprint: Fingerprint): FileVersion {
     this.version?.supersede()
@@ -59,7 +59,7 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     this.#budget = budget
   }
 
-  /** The bytes of all packages, without the overhead that the budget charges. */
+  /** The total size of all packages in bytes, without the overhead that the budget charges. */
   get bytes(): number {
     return this.#bytes
   }
@@ -116,7 +116,7 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     this.#budget.release(entry.size)
   }
 
-  /** The entries whose last use is not on disk yet. */
+  /** Returns the entries whose `lastUsed` is not yet saved as the access time of the file. */
   unsaved(): ReadonlyArray<DiskEntry> {
     return this.all().filter((entry) => entry.unsaved)
   }

@@ -38,7 +38,8 @@ export const make = (options: {
     entries.releaseIfUnused(entry)
   }
 
-  // Deletes the file of a dropped entry. Must run exclusively: otherwise it could delete a new file with the same name.
+  // Deletes the file of a dropped entry. Must run exclusively. Otherwise, it could delete a new file with the same
+  // name.
   const unlink = (entry: DiskEntry): Effect.Effect<void> =>
     Effect.suspend(() => {
       const replaced = entries.findByName(entry.name)?.fileName === entry.fileName
@@ -163,12 +164,12 @@ export const make = (options: {
     pendingDeletes,
     report,
     charge,
-    /** Removes an entry and its file. */
+    /** Removes an entry from the index, and deletes its file. Does nothing if the entry was already removed. */
     drop: dropWith(exclusively),
     /**
      * Tries to free `bytes` bytes on a volume that is full although the cap is not reached. Retries pending deletes,
      * and then evicts the least recently used packages. Evicts nothing if eviction cannot free `bytes` bytes. Returns
-     * true if any space was freed.
+     * true if a pending delete succeeded or an eviction was attempted.
      */
     free: (bytes: number, cause: PlatformError): Effect.Effect<boolean> => exclusively(freeNow(bytes, cause)),
     /** Runs `add` with exclusive access to the entries. Passes `add` the operations that require this access. */

@@ -9,7 +9,7 @@ import * as FileWriter from "./FileWriter.ts"
 import * as Recovery from "./Recovery.ts"
 import * as DiskSpace from "./DiskSpace.ts"
 
-/** The interval at which last uses are saved as access times. */
+/** The interval at which the times of last use are saved to disk. */
 const saveInterval = "30 seconds"
 
 /** Makes a `BlobStore` that stores blobs as files in a directory. */
@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function* (options: {
         entry.unsaved = false
         // The file was never opened, so it was never used.
         if (entry.version === undefined) return Effect.void
-        // If the save fails, the entry only loses its place in the order of eviction after a restart.
+        // If the save fails, the package may be evicted too early after a restart.
         return Effect.ignore(directory.saveLastUse(entry.fileName, entry.lastUsed, entry.version))
       },
       { discard: true }

@@ -8,7 +8,7 @@ import type { CurrentFingerprint, FileVersion } from "./FileVersion.ts"
 import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
-/** Makes the function `BlobStore.open` of a store of files. `release` ends one use of an entry. */
+/** Makes the `open` function of a `BlobStore` that stores files. `release` must decrement the entry's `holders`. */
 export const makeOpen = (options: {
   readonly directory: BlobDirectory
   readonly space: DiskSpace
@@ -16,7 +16,10 @@ export const makeOpen = (options: {
 }) => {
   const { directory, release, space } = options
 
-  /** Prevents the eviction of a blob's entry until the scope ends. None if the blob is no longer in the index. */
+  /**
+   * Increments the `holders` of a blob's entry until the scope ends, so that the blob is not evicted. None if the blob
+   * is no longer in the index.
+   */
   const hold = (blob: StoredBlob): Effect.Effect<Option.Option<DiskEntry>, never, Scope.Scope> =>
     Effect.acquireRelease(
       Effect.sync(() => {
@@ -27,7 +30,7 @@ export const makeOpen = (options: {
       Option.match({ onNone: () => Effect.void, onSome: (entry) => Effect.sync(() => release(entry)) })
     )
 
-  /** Returns the version of an open file: the known version if the file is unchanged, else a new version. */
+  /** Returns the version of an open file. Sets a new `entry.version` if the file has changed or has no version yet. */
   const versionOf = (
     entry: DiskEntry,
     readFingerprint: CurrentFingerprint

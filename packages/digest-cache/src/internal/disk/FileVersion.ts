@@ -5,7 +5,7 @@ import type { PlatformError } from "effect/PlatformError"
 export interface Fingerprint {
   readonly inode: bigint
   readonly size: number
-  /** Milliseconds since the epoch. */
+  /** The time of the last write, in milliseconds since the epoch. */
   readonly modifiedAt: number
   /**
    * The POSIX `st_ctime` in nanoseconds since the epoch. No program can set it. Undefined for an unlinked file, because
@@ -36,17 +36,15 @@ export interface VersionComparison {
 }
 
 /**
- * Identifies the bytes of a file between two changes by other programs. A reader detects a change by comparing the file
- * with the version that it opened.
+ * Identifies the bytes of a file until another program changes the file. A reader detects a change by comparing the
+ * file with the version that it opened.
  */
 export class FileVersion {
   #fingerprint: Fingerprint
   #superseded = false
-  /**
-   * A latch that opens when the cache's own change of the inode ends. Undefined while no such change is in progress.
-   */
+  /** A latch that opens when the `change` in progress ends. Undefined while no `change` is in progress. */
   #changing: Latch.Latch | undefined = undefined
-  /** Counts the beginnings and the ends of the cache's own changes of the inode. */
+  /** The number of begun calls of `change` plus the number of ended calls. */
   #changes = 0
 
   constructor(fingerprint: Fingerprint) {
@@ -63,8 +61,8 @@ export class FileVersion {
   }
 
   /**
-   * Compares a file with this version. If the file differs while a `change` is in progress, waits for the end of the
-   * change and compares again.
+   * Compares a file with this version. If the file differs while a `change` is in progress, waits until the `change`
+   * ends, and then compares again.
    */
   compare(readFingerprint: CurrentFingerprint): Effect.Effect<VersionComparison, PlatformError> {
     return Effect.suspend(() => {
@@ -84,9 +82,10 @@ export class FileVersion {
   }
 
   /**
-   * Runs `act`, which changes the inode but not the bytes (a rename, a new access time). The file keeps this version.
-   * `act` receives true if the file had this version immediately before. A write by another program during `act` is
-   * detected unless the write restores the modification time.
+   * Runs `act`, which may change the inode but not the bytes, for example by a rename. This version stays valid
+   * afterwards. `act` receives true if the file had this version immediately before `act`. Waits while another `change`
+   * is in progress. A write by another program during `act` is detected unless the write restores the modification
+   * time.
    */
   change<A, E>(
     readFingerprint: CurrentFingerprint,

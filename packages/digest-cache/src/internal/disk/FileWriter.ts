@@ -10,7 +10,8 @@ import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
 /**
- * Charged space. Before the commit, the space belongs to the temporary file. After the commit, it belongs to `entry`.
+ * Charged space. Before the commit, the space belongs to the temporary file, and `entry` is undefined. After the
+ * commit, the space belongs to `entry`.
  */
 interface Reservation {
   readonly temporaryPath: string
@@ -26,7 +27,7 @@ const retryAfterFreeing = <A, R>(
     Effect.flatMap(free(cause), (freed) => (freed ? effect : Effect.fail(cause)))
   )
 
-/** Makes the function `BlobStore.reserve` of a store of files. `release` ends one use of an entry. */
+/** Makes the `reserve` function of a `BlobStore` that stores files. `release` must decrement the entry's `holders`. */
 export const makeReserve = (options: {
   readonly directory: BlobDirectory
   readonly space: DiskSpace
@@ -90,7 +91,7 @@ export const makeReserve = (options: {
               )
               yield* version.change(readFingerprint, () =>
                 Effect.map(rename, () => {
-                  // Synchronous: no other fiber may run between the rename and the insertion into the index.
+                  // Synchronous, so that no other fiber runs between the rename and the insertion into the index.
                   filePath = directory.entryPath(entry.fileName)
                   space.pendingDeletes.complete(filePath)
                   entry.holders++
@@ -121,7 +122,10 @@ export const makeReserve = (options: {
       return Option.some(writer)
     })
 
-  /** Reserves space and creates a temporary file. If this fails, releases the space and removes the file. */
+  /**
+   * Reserves space and creates a temporary file. None if not enough space can be freed. If the creation fails, releases
+   * the space and removes the file.
+   */
   return (size: number): Effect.Effect<Option.Option<BlobWriter>, BlobStoreError, Scope.Scope> =>
     Effect.gen(function* () {
       const scope = yield* Scope.fork(yield* Effect.scope)

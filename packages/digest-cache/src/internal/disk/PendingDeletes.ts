@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 
 /**
- * Deletes files. If a file cannot be unlinked, its space stays charged, and the delete stays pending until `retry`
- * succeeds or `complete` is called.
+ * Makes an object that deletes files. If a file cannot be unlinked, its delete stays pending until `retry` succeeds or
+ * `complete` is called.
  */
 export const make = (options: {
   readonly unlink: (file: string) => Effect.Effect<void, PlatformError>
@@ -11,7 +11,9 @@ export const make = (options: {
 }) => {
   const pending = new Map<string, () => void>()
 
-  /** Completes a pending delete, after the file was unlinked or replaced by another file. */
+  /**
+   * Ends a pending delete, and calls its `onDeleted`. The caller has unlinked the file or replaced it by another file.
+   */
   const complete = (file: string): void => {
     const onDeleted = pending.get(file)
     pending.delete(file)

@@ -3,15 +3,15 @@ import type { PlatformError } from "effect/PlatformError"
 import { type BlobDirectory, permissions, temporaryNumber } from "./BlobDirectory.ts"
 import { type BlobName, parse } from "../../BlobName.ts"
 
-/** A file found in the cache directory at start. */
+/** A file found in the cache directory when the program starts. */
 export type FileOnDisk =
   | { readonly _tag: "Entry"; readonly name: BlobName; readonly lastUsed: number }
   /**
-   * An incomplete file: it was being written when the program ended, or a crash truncated it. The cache removes such
-   * files.
+   * An incomplete file. Either the program ended while it wrote the file, or a crash truncated the file. The cache
+   * removes such a file.
    */
   | { readonly _tag: "Unfinished"; readonly path: string; readonly sizes: ReadonlyArray<number> }
-  /** A file that the cache did not create. The cache never removes such a file, but charges its space. */
+  /** A file that the cache did not create. The cache never removes such a file, but counts its size against the cap. */
   | { readonly _tag: "Foreign"; readonly path: string; readonly size: number }
 
 const lastUsedOf = (found: FileOnDisk): number => (found._tag === "Entry" ? found.lastUsed : 0)
@@ -26,7 +26,7 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
 
-  // Failures are ignored: files on a read-only volume can still be served.
+  // Ignores failures, because files on a read-only volume can still be served.
   const tighten = (file: string, info: FileSystem.File.Info, mode: number): Effect.Effect<void> =>
     isLoose(info) ? Effect.ignore(fs.chmod(file, mode)) : Effect.void
 
@@ -35,7 +35,7 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
       Effect.flatMap(fs.stat(directory), (info) => tighten(directory, info, permissions.directory))
     )
 
-  /** Returns the path and the size in bytes of a file. For a directory, also of all files in it. */
+  /** Returns the path and the size in bytes of a file. For a directory, also returns those of all files below it. */
   const sizes = (
     file: string
   ): Effect.Effect<ReadonlyArray<{ readonly path: string; readonly size: number }>> =>
@@ -89,7 +89,8 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
 
   /**
    * Finds all files in the directory. Creates the directory if it does not exist, and removes the access of other users
-   * to the cache's own files. Incomplete and foreign files come first, then packages, the least recently used first.
+   * to the cache's own files. The result begins with incomplete and foreign files. Packages follow in order of last
+   * use, the least recently used first.
    */
   const find: Effect.Effect<ReadonlyArray<FileOnDisk>, PlatformError> = Effect.gen(function* () {
     yield* prepare

@@ -17,7 +17,9 @@ import * as StoreHealth from "../../StoreHealth.ts"
  */
 const overhead = 512
 
-/** A blob in memory. Only this store can change `bytes`, so the array also serves as the blob's version. */
+/**
+ * A blob in memory. The array `bytes` also serves as the `BlobVersion`, because no other program can change the bytes.
+ */
 interface MemoryBlob extends StoredBlob {
   readonly bytes: Uint8Array
   /** The number of callers that have the blob open. */

@@ -12,7 +12,10 @@ import { maxInMemorySize } from "./MemoryTier.ts"
 import { hashBlob } from "../read/HashBlob.ts"
 import { mismatchError } from "../read/VerifyingReader.ts"
 
-/** The result of opening a blob. `Gone`: the blob was removed, or its bytes are wrong. `Failed`: the store failed. */
+/**
+ * The result of opening a blob. `Gone`: the blob was removed, or had a wrong size or digest and was evicted. `Failed`:
+ * the store could not read the blob.
+ */
 export type OpenResult =
   | { readonly _tag: "Opened"; readonly opened: OpenPackage<never> }
   | { readonly _tag: "Gone" }
@@ -28,8 +31,8 @@ const readWhole = (blob: BlobReader, into: Uint8Array, position: number): Effect
       )
 
 /**
- * Makes the functions that open packages from the store. A large blob is verified once for each version, a small blob
- * each time it is opened.
+ * Makes the functions that open packages from the store. A blob of more than 256 KiB is verified once for each version.
+ * A smaller blob is verified each time it is opened.
  */
 export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) => {
   const verifications = new WeakMap<BlobVersion, SharedProgress>()
@@ -65,7 +68,9 @@ export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) 
           : store.health.recordFailure("read", exit.cause)
       })
 
-  /** Returns the progress of the verification of this version. Begins a verification if none is in progress. */
+  /**
+   * Returns the progress of the verification of `version`. Begins a verification if none is in progress for `version`.
+   */
   const verificationOf = (blob: StoredBlob, version: BlobVersion): Effect.Effect<SharedProgress> =>
     Effect.suspend(() => {
       const running = verifications.get(version)
@@ -153,7 +158,10 @@ export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) 
     })
 
   return {
-    /** Opens a blob. A large blob stays open until the caller's scope ends. A small blob is read at once and closed. */
+    /**
+     * Opens a blob. A blob of more than 256 KiB stays open until the caller's scope ends. A smaller blob is read at
+     * once and closed.
+     */
     open: (key: PackageKey, blob: StoredBlob): Effect.Effect<OpenResult, never, Scope.Scope> =>
       Effect.gen(function* () {
         const scope = yield* Scope.fork(yield* Effect.scope)

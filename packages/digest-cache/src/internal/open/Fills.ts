@@ -30,14 +30,17 @@ import { readVerified, mismatchError } from "../read/VerifyingReader.ts"
 export type FillOutcome =
   /** The package will not be cached. Each caller downloads the package separately. */
   | { readonly _tag: "Bypass"; readonly descriptor: PackageDescriptor }
-  /** A small package is complete and verified. `isCached` is false if the store could not write it. */
+  /**
+   * A package of at most 256 KiB is complete and verified. `isCached` is false if the store could not write the
+   * package.
+   */
   | {
       readonly _tag: "Bytes"
       readonly descriptor: PackageDescriptor
       readonly bytes: Uint8Array
       readonly isCached: boolean
     }
-  /** The first bytes of a large package are in `blob`. */
+  /** The first bytes of a package of more than 256 KiB are in `blob`. */
   | {
       readonly _tag: "Blob"
       readonly descriptor: PackageDescriptor
@@ -63,16 +66,16 @@ export class Fill {
    * undefined for a package of at most 256 KiB.
    */
   verifier: DigestVerifier | undefined = undefined
-  /** The value of `ready`. Undefined until the value is known. */
+  /** The success value of `ready`. Undefined until `ready` completes, and after a failure. */
   outcome: FillOutcome | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
-  /** Milliseconds since the epoch. */
+  /** The start of the fill, in milliseconds since the epoch. */
   beganAtMillis: number | undefined = undefined
-  /** A span in the trace of the request that began the fill. Undefined until the fill runs. */
+  /** The fill's span, in the trace of the request that began the fill. Undefined until the fill runs. */
   span: Tracer.Span | undefined = undefined
   /**
-   * The number of holders: the running fill itself, and each caller that waits for the fill or reads its blob.
-   * Initially 2: the fill, and the caller that began it.
+   * The number of callers that wait for the fill or read its blob, plus 1 while the fill runs. Initially 2, for the
+   * fill and the caller that began it.
    */
   holders = 2
 
@@ -97,7 +100,7 @@ const nameOf = (key: PackageKey, descriptor: PackageDescriptor): BlobName => ({
   compression: descriptor.compression
 })
 
-/** Manages the fills in progress: at most one for a key. Fills run in the scope of the cache. */
+/** Manages the fills in progress. At most one fill runs for a key. Fills run in `cacheScope`. */
 export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) => {
   const running = new Map<string, Fill>()
   const buffers = new FillBufferPool()
@@ -125,8 +128,8 @@ export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) 
     })
 
   /**
-   * Commits a verified blob. Then records that reads and writes of the store work: the fill began with a successful
-   * look-up in the store, and has written the blob.
+   * Commits a verified blob. Then records that reads and writes of the store work. The fill proves both, because it
+   * began with a successful look-up in the store, and has written the blob.
    */
   const commit = (fill: Fill, descriptor: PackageDescriptor, writer: BlobWriter) =>
     writer
@@ -309,7 +312,7 @@ export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) 
     ended: (): number => ended,
     /**
      * Joins the fill of a key until the scope ends. If the key has no fill in progress, calls `mayBegin`. If `mayBegin`
-     * returns true, begins a fill in the same synchronous step. Otherwise, returns none.
+     * returns true, begins a fill in the same synchronous step. If `mayBegin` returns false, returns none.
      */
     join: <E>(
       key: PackageKey,

@@ -15,7 +15,7 @@ export const withOpenSpan = <E, Failure, R>(
     )
   )
 
-/** Links the current span to the span of a fill that another request began. */
+/** Links the current span to the span of a fill that another request began. Does nothing if `fill` is undefined. */
 export const linkToFill = (fill: Tracer.Span | undefined): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const { span } = fiber.cache

@@ -21,7 +21,10 @@ const defaultMaxMemory = 16 * 1024 * 1024
 
 type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
 
-/** Marks the caches that `make` returns. A wrapper that replaces `open` is not an instance of this class. */
+/**
+ * The class of the caches that `make` returns. A wrapper around such a cache is not an instance. `findInMemory`
+ * therefore never bypasses the `open` of a wrapper.
+ */
 class CacheWithMemory {
   readonly findInMemory: (key: PackageKey) => PackageInMemory | undefined
 
@@ -72,9 +75,8 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     }))
 
   /**
-   * Call this before a look-up in the store. The returned function returns true while the result of the look-up is
-   * certainly current. The function returns false if any fill has ended since this call, or if the package is in
-   * memory.
+   * Call this before a look-up in the store, and the returned function after it. The returned function returns false if
+   * the result of the look-up may be stale. This is so if any fill has ended meanwhile, or if the package is in memory.
    */
   const watchForChanges = (key: PackageKey): (() => boolean) => {
     const ended = fills.ended()
@@ -92,8 +94,8 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
   }
 
   /**
-   * Opens a package that a look-up did not find in the store. `isCurrent` returns true while the result of the look-up
-   * is current.
+   * Opens a package that a look-up did not find in the store. `isCurrent` returns false if the result of the look-up
+   * may be stale.
    */
   const miss = <E>(key: PackageKey, source: PackageSource<E>, isCurrent: () => boolean): Opening<E> =>
     Effect.gen(function* () {
@@ -197,8 +199,8 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     })
 
   /**
-   * Returns the status of a package that is not cached. The result is `miss` if `open` would begin a fill, and `bypass`
-   * if the package is too large for the store, the store fails, or the cache drains.
+   * Returns the result of `peek` for a package that is not cached. `cacheResult` is `miss` if `open` would begin a
+   * fill, and `bypass` if the package is too large for the store, the store fails, or the cache drains.
    */
   const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageLookup> =>
     Effect.map(store.health.degraded, (degraded) => ({

@@ -5,7 +5,7 @@ import type { PackageReader } from "../../OpenPackage.ts"
 
 /**
  * The number of bytes at the end of a response that are held back until the whole blob is verified. One byte would be
- * enough; more bytes avoid a tiny last packet.
+ * enough, but a larger number avoids a tiny last packet.
  */
 export const tailBytes = 64 * 1024
 
@@ -16,13 +16,13 @@ export class SharedProgress {
   state: "inProgress" | "verified" | "failed" | "diskFailed" = "inProgress"
   cause: Cause.Cause<unknown> | undefined = undefined
   /**
-   * A latch that opens at the next change. Read this field in the same synchronous step as `state`: otherwise a reader
-   * can miss a change.
+   * A latch that opens when `available` or `state` changes next. Read the latch in the same synchronous step as these
+   * fields. Otherwise, a reader can miss a change.
    */
   nextChange = Latch.makeUnsafe(false)
   /**
-   * The bytes of the last `advance`, until the next change. Readers that have all earlier bytes copy these bytes from
-   * memory instead of the blob.
+   * The bytes of the last call of `advance`. Empty before the first call and after the progress has ended. Readers that
+   * have all earlier bytes copy these bytes from memory instead of the blob.
    */
   #recent: Uint8Array = new Uint8Array(0)
 
@@ -38,7 +38,10 @@ export class SharedProgress {
     this.#notify()
   }
 
-  /** Reports bytes that were appended to the blob. The array must not change before the next call. */
+  /**
+   * Reports bytes that were appended to the blob. The caller must not change the array until the next call of
+   * `advance`, or until the progress ends.
+   */
   advance(bytes: Uint8Array): void {
     this.available += bytes.length
     this.#recent = bytes
@@ -46,8 +49,8 @@ export class SharedProgress {
   }
 
   /**
-   * Copies bytes of the last `advance`, starting at `position` in the blob. Returns the number of copied bytes. Returns
-   * 0 if the bytes must be read from the blob.
+   * Copies bytes of the last call of `advance`, starting at `position` in the blob. Returns the number of copied bytes.
+   * Returns 0 if the bytes must be read from the blob.
    */
   copyRecent(into: Uint8Array, position: number): number {
     const start = position - (this.available - this.#recent.length)

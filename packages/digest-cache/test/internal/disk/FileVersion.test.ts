@@ -24,10 +24,15 @@ class FakeFile {
   }
 }
 
-/** A step of the test. It begins after `after` yields. */
+/**
+ * An operation on the fake file or its `FileVersion`. The operation begins after the fiber has yielded `after` times.
+ */
 interface Step {
   readonly after: number
-  /** The number of yields between two parts of a comparison or of the cache's own change. */
+  /**
+   * The number of times that the fiber yields between two accesses to the fake file, if `what` is "compare" or "own
+   * change".
+   */
   readonly pace: number
   readonly what: "compare" | "own change" | "write" | "write, time restored" | "unlink"
 }
@@ -41,8 +46,8 @@ const turns = (count: number): Effect.Effect<void> =>
   count === 0 ? Effect.void : Effect.andThen(Effect.yieldNow, turns(count - 1))
 
 /**
- * The result of a comparison. `changedBefore`: another program had changed the file before the comparison began.
- * `changedAfter`: another program had changed the file before the comparison ended.
+ * The result of a comparison. `changedBefore`: true if another program had changed the file when the comparison began.
+ * `changedAfter`: true if another program had changed the file when the comparison ended.
  */
 interface Compared {
   readonly sameButUnlinked: boolean
@@ -52,8 +57,8 @@ interface Compared {
 }
 
 /**
- * Runs the steps concurrently. Returns all comparisons. `excused` is true if a write during the cache's own change
- * restored the modification time.
+ * Runs the steps concurrently, and returns the results of all comparisons. `excused` is true if a write happened during
+ * the cache's own change and restored the modification time. `FileVersion` cannot detect such a write.
  */
 const run = (all: ReadonlyArray<Step>) =>
   Effect.gen(function* () {
