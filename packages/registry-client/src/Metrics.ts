@@ -50,14 +50,18 @@ const errorsBy = labelled(errorsTotal, { reason: anyValue })
 const retriesBy = labelled(retriesTotal, { kind: retryKinds })
 const secondsBy = labelled(requestSeconds, { operation: operations }, boundaries)
 
-/** Returns the counter of requests. `status` is `error` for a request without a response. */
+/**
+ * Returns the counter of requests with this operation and status. `status` is `error` for a request without a response.
+ */
 export const requests = (operation: UpstreamOperation, status: number | "error") =>
   requestsBy({ operation, code: codeLabel(status) })
 
-/** Returns the counter of failed pulls. */
+/** Returns the counter of pulls that failed for this reason. */
 export const errors = (reason: RegistryError["reason"]["_tag"]) => errorsBy({ reason })
 
-/** Returns the counter of one kind of retry: attempts before the first byte, or resumes of a broken body. */
+/**
+ * Returns the counter of retries. `attempt` is a retry before the first byte. `resume` is a resume of a broken body.
+ */
 export const retries = (kind: RetryKind) => retriesBy({ kind })
 
 /** Returns the histogram of the time from a request to the head of its response, in seconds. */

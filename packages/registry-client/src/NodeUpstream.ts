@@ -15,15 +15,15 @@ import { type UpstreamTarget, Upstream } from "./Upstream.ts"
 
 export interface NodeUpstreamOptions {
   /**
-   * Environment variables: HTTP_PROXY, HTTPS_PROXY and NO_PROXY in upper or lower case, SSL_CERT_FILE and
-   * SSL_CERT_DIR. Default: none.
+   * The environment variables. Only SSL_CERT_FILE, SSL_CERT_DIR, and HTTP_PROXY, HTTPS_PROXY and NO_PROXY in upper or
+   * lower case are used. Default: none.
    */
   readonly env?: EnvironmentVariables
-  /** The maximum time to connect, including the proxy and the TLS handshake. Default: 5 seconds. */
+  /** The maximum time to connect to a server, including the proxy and the TLS handshake. Default: 5 seconds. */
   readonly connectTimeout?: Duration.Input
   /** The time after which idle connections and their pools are closed. Default: 1 minute. */
   readonly idleTimeout?: Duration.Input
-  /** The maximum number of connections to one server; further requests wait for a connection. Default: 256. */
+  /** The maximum number of connections to one server. Further requests wait for a connection. Default: 256. */
   readonly maxConnections?: number
 }
 
@@ -64,9 +64,9 @@ const destinationOf = ({ host, scheme }: UpstreamTarget) => {
 }
 
 /**
- * Connects through node-net. Each pair of server and CA has one connection pool, which closes when it is idle. If a
- * proxy variable is invalid, `Upstream.client` fails for all servers. The program therefore checks these variables at
- * start.
+ * Connects through node-net. Connects with the TCP, TLS and HTTP code of the package node-net. Each pair of server and
+ * CA has one connection pool. A pool closes after it was idle for `idleTimeout`. If a proxy variable is invalid,
+ * `Upstream.client` fails for all servers. registry-packages-proxy therefore checks these variables at start.
  */
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
   const { connectTimeout = "5 seconds", env = {}, idleTimeout = "1 minute", maxConnections = 256 } = options

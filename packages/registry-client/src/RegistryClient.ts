@@ -29,9 +29,9 @@ export class RegistryClient extends Context.Service<
       platform: Platform
     ) => Effect.Effect<PackageDescriptor, RegistryError>
     /**
-     * Streams the bytes of a layer, as the registry stores them, from `offset` (in bytes) to the end: at most
-     * `layer.size - offset` bytes. Resumes after a broken connection. Does not verify the digest: the caller must do
-     * this. Releases the connection when the stream ends, fails or is interrupted. The chunks are in arrays of
+     * Streams the bytes of a layer, as the registry stores them, from `offset` to the end. `offset` is in bytes. The
+     * stream has at most `layer.size - offset` bytes. Resumes after a broken connection. The caller must verify the
+     * digest. Releases the connection when the stream ends, fails or is interrupted. The chunks are in arrays of
      * `buffers`, or in new memory if `buffers` is undefined.
      */
     readonly blob: (

@@ -2,8 +2,8 @@ import { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import { Option, Schema } from "effect"
 
 /**
- * A server other than the registry: the registry's redirect target, its token service, or the token service's redirect
- * target.
+ * A server other than the registry. The role `redirect` is the registry's redirect target, `token` is its token
+ * service, and `token redirect` is the token service's redirect target.
  */
 export const OtherServer = Schema.Struct({
   role: Schema.Literals(["redirect", "token", "token redirect"]),
@@ -30,10 +30,10 @@ const nameOf = (registry: string, server: OtherServer | undefined): string => {
 
 // The message of a reason is a verb phrase. RegistryError puts the server's name before the message.
 
-/** The registry has no such manifest or repository (404 to a manifest request). */
+/** The registry, or its redirect target, responded 404 to a request for a manifest. */
 export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("ManifestNotFound", {
   otherServer,
-  /** True if the request had no login. Some registries then respond 404 for private repositories. */
+  /** True if the request had no login. Some registries respond 404 to such requests for private repositories. */
   isAnonymous: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
@@ -43,7 +43,7 @@ export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("Ma
   }
 }
 
-/** The registry has the manifest, but not the blob of the layer (404 to a blob request). */
+/** The registry, or its redirect target, responded 404 to a request for the layer's blob. */
 export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", { otherServer }) {
   override get message(): string {
     return this.otherServer === undefined
@@ -52,7 +52,10 @@ export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFou
   }
 }
 
-/** The registry refused the credentials or their token (401 or 403), now or within the last 10 seconds. */
+/**
+ * The registry responded 401 or 403 to the credentials or their token. For 10 seconds after a 401, further pulls fail
+ * with the same error, and the credentials are not sent.
+ */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { status: Schema.Int }) {
   override get message(): string {
     return `refused our credentials (${this.status})`
@@ -72,7 +75,10 @@ export class AnonymousRefused extends Schema.TaggedError<AnonymousRefused>()("An
   }
 }
 
-/** The registry redirected to a server that refused the URL (401 or 403 without a challenge). */
+/**
+ * The registry redirected to a server that responded 401 or 403 without a challenge. For example, the signature in the
+ * URL has expired.
+ */
 export class AddressRefused extends Schema.TaggedError<AddressRefused>()("AddressRefused", {
   status: Schema.Int,
   otherServer: OtherServer
@@ -82,7 +88,9 @@ export class AddressRefused extends Schema.TaggedError<AddressRefused>()("Addres
   }
 }
 
-/** The registry redirects to a server that requires credentials of its own. */
+/**
+ * The registry redirects to a server that requires other credentials. The client has no credentials for this server.
+ */
 export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginElsewhere", {
   status: Schema.Int,
   otherServer: OtherServer
@@ -93,13 +101,14 @@ export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginE
 }
 
 /**
- * The token service refused to issue a token, now or within the last 10 seconds. The status is 401 or 403. For an
- * identity token, the status may also be 501, or any 4xx except 408 and 429.
+ * The token service refused to issue a token. The status is 401 or 403. For an identity token, the status may also be
+ * 501, or any 4xx except 408 and 429. For 10 seconds after a 401, further pulls fail with the same error, and the
+ * credentials are not sent.
  */
 export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefused", {
   status: Schema.Int,
   otherServer: OtherServer,
-  /** The login of the request. `withheld`: no login was sent, since the token service redirected to another origin. */
+  /** The login in the request. `withheld`: no login was sent, since the token service redirected to another origin. */
   login: Schema.Literals(["password", "identity token", "none", "withheld"])
 }) {
   override get message(): string {
@@ -116,8 +125,8 @@ export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefus
 }
 
 /**
- * The server responded 429 or 503 to all attempts, or with a Retry-After that leaves no time for a retry. `retryAfter`
- * is in seconds.
+ * The server responded 429 or 503 to the last possible attempt. There is no further attempt if the Retry-After leaves
+ * no time for it. `retryAfter` is in seconds, at most 1 hour.
  */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
   status: Schema.Int,
@@ -133,7 +142,7 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   }
 }
 
-/** The server responded 408 or 5xx (except 503) to all attempts, or responded once with another unexpected status. */
+/** The server responded with a status that no other error of this file describes. 408 and 5xx are retried first. */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("UnexpectedStatus", {
   status: Schema.Int,
   otherServer
@@ -181,7 +190,9 @@ export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect"
   }
 }
 
-/** A response that cannot be used: malformed, too large, or with a wrong digest or size. `detail` is one clause. */
+/**
+ * A response cannot be used, because it is malformed, too large, or has a wrong digest or size. `detail` is one clause.
+ */
 export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("InvalidResponse", {
   detail: Schema.String,
   otherServer

@@ -7,7 +7,9 @@ export interface UpstreamTarget {
   readonly scheme: "https" | "http"
   /** Host and port as in a URL: in lowercase, without the scheme's default port. */
   readonly host: string
-  /** PEM certificates to trust in addition to the system's. Undefined: only the system's are trusted. */
+  /**
+   * PEM certificates to trust in addition to the system's. If undefined, only the system's certificates are trusted.
+   */
   readonly ca: string | undefined
 }
 
@@ -16,10 +18,9 @@ export class Upstream extends Context.Service<
   Upstream,
   {
     /**
-     * Returns a client for a server. Clients for equal targets share their connections. Connections in use stay open
-     * until the scopes of all these clients have ended. A client follows no redirects and decodes no bodies. The
-     * `AbortSignal` of a request closes the request's connection. Fails if no client can be made, for example because
-     * `ca` contains no PEM certificate.
+     * Returns a client for a server. The client works until the scope ends. Clients for equal targets share their
+     * connections. A client follows no redirects and decodes no bodies. The `AbortSignal` of a request closes the
+     * request's connection. Fails if no client can be made, for example because `ca` contains no PEM certificate.
      */
     readonly client: (
       target: UpstreamTarget

@@ -9,16 +9,19 @@ import { RegistryClient } from "../src/RegistryClient.ts"
 import type { Repository } from "../src/Repository.ts"
 import { Upstream } from "../src/Upstream.ts"
 
-/** A response of the fake upstream. */
+/** A response of the fake upstream server. */
 export interface FakeResponse {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
-  /** The event after the body: an error with this code, or `silence`. Default: the end of the response. */
+  /**
+   * The event after the body. `silence` sends no further bytes. Any other text breaks the connection with this error
+   * code. Default: the response ends.
+   */
   readonly afterwards?: string
 }
 
-/** A request that the fake upstream received. */
+/** A request that the fake upstream server received. */
 export interface ReceivedRequest {
   readonly method: string
   readonly url: string
@@ -67,7 +70,10 @@ const respond = (request: HttpClientRequest.HttpClientRequest, fake: FakeRespons
 const bodyOf = (request: HttpClientRequest.HttpClientRequest): string =>
   request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
 
-/** Makes an upstream that records the requests that it receives. `handler` makes the responses. */
+/**
+ * Makes a `RegistryClient` layer over a fake `Upstream`. The fake records the received requests. `handler` makes the
+ * responses.
+ */
 export const make = (handler: Handler) => {
   const requests: Array<ReceivedRequest> = []
   let open = 0
@@ -92,7 +98,7 @@ export const make = (handler: Handler) => {
   return {
     layer: RegistryClient.layer.pipe(Layer.provide(Layer.succeed(Upstream, upstream))),
     requests,
-    /** The number of responses whose scope is open. */
+    /** Returns the number of responses whose scope is open. */
     open: () => open,
     paths: () => requests.map(({ url }) => new URL(url).pathname)
   }

@@ -24,8 +24,8 @@ const manifest = (headers: Readonly<Record<string, string>> = {}) =>
   RawServer.withContentLength(200, latin1(image.bytes), { "Content-Type": image.mediaType, ...headers })
 
 /**
- * Pulls a package from a server whose responses `respond` makes. Where `respond` returns undefined, the server responds
- * as a usual registry.
+ * Pulls a package from a server. `respond` makes the server's responses. If `respond` returns undefined, the server
+ * responds as a usual registry.
  */
 const pull = Effect.fnUntraced(function* (
   respond: (request: RawServer.RawRequest) => RawServer.RawResponse | undefined

@@ -26,7 +26,7 @@ const image = RegistryImage.ofPackage(content)
 const layer = Option.getOrThrow(Option.fromUndefinedOr(image.layer))
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")
 
-/** Responds as the registry, its token service or its blob store, depending on the Host field. */
+/** Makes a handler that responds as the registry, its token service or its blob store, depending on the Host field. */
 const respondToAll =
   (
     scheme: string,

@@ -19,7 +19,10 @@ export type AuthChallenge = { readonly _tag: "Basic" } | BearerChallenge
 export interface ChosenChallenge {
   /** Undefined if the response has no supported challenge. */
   readonly challenge: AuthChallenge | undefined
-  /** True if the registry accepts the token, but not for this repository. */
+  /**
+   * True if the server accepts the token, but not for this repository. Source: RFC 6750, section 3.1,
+   * `insufficient_scope`.
+   */
   readonly insufficientScope: boolean
 }
 
@@ -38,8 +41,9 @@ export const realmUrl = (realm: string, base: HttpUrl): HttpUrl | undefined =>
 const nonEmpty = (value: string | undefined): string | undefined => (value === "" ? undefined : value)
 
 /**
- * Chooses one of the challenges in a 401 response from `url`. Prefers a token service that {@link realmUrl} accepts,
- * then Basic, then any other token service. `scope` is the default for a challenge without a scope.
+ * Chooses one of the challenges in a 401 response from `url`. Prefers a Bearer challenge whose `realm` is a valid
+ * {@link realmUrl}, then Basic, then any other Bearer challenge. `scope` is used for a Bearer challenge without a
+ * scope.
  */
 export const choose = (
   response: HttpClientResponse.HttpClientResponse,

@@ -4,11 +4,11 @@ import { Equal, Hash, Redacted } from "effect"
 import { createHash } from "node:crypto"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
 
-/** Returns a hash of these parts. Map keys use the hash, since a part may be a secret. */
+/** Returns the SHA-256 hash of `parts` in base64url. Map keys use the hash, because a part may be a secret. */
 export const hashOf = (...parts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("base64url")
 
-/** A map key that is compared by class and by a hash of its parts. */
+/** A map key. Two keys are equal if they have the same class and the same hash of `parts`. */
 export abstract class HashedKey implements Equal.Equal {
   readonly id: string
 
@@ -25,7 +25,7 @@ export abstract class HashedKey implements Equal.Equal {
   }
 }
 
-/** Returns the parts of a credential for {@link hashOf}, including the secrets. */
+/** Returns the fields of a credential, including the secrets, as `parts` for {@link hashOf}. */
 export const credentialParts = (credential: Credential): ReadonlyArray<string> => {
   switch (credential._tag) {
     case "Anonymous":
@@ -43,6 +43,6 @@ export const credentialParts = (credential: Credential): ReadonlyArray<string> =
   }
 }
 
-/** Returns a map key for a registry: a hash of its URL, its CA and the credential. */
+/** Returns a map key for a registry. The key is a hash of the registry's URL, CA and credential. */
 export const sourceKey = (source: RegistrySource): string =>
   hashOf(RegistryAddress.baseUrl(source).href, source.ca ?? "", ...credentialParts(source.credential))

@@ -10,8 +10,8 @@ import { discard, sendOnce } from "../wire/SendOnce.ts"
 import { userAgentHeader } from "../wire/UserAgent.ts"
 
 /**
- * Requests `/v2/` without credentials, and returns the challenge of the response, if any. Does not follow redirects to
- * other origins. Source: distribution-spec, "Determining Support".
+ * Requests `/v2/` without credentials, and returns the challenge of the response. None if the response has no
+ * challenge. Does not follow redirects to other origins. Source: distribution-spec, "Determining Support".
  */
 export const make = (upstream: Upstream["Service"]) =>
   Effect.fnUntraced(function* (

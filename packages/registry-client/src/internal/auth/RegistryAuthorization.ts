@@ -26,7 +26,7 @@ interface Retried {
 
 const notRetried: Retried = { cachedToken: false, freshToken: false, challengeChanges: 0 }
 
-/** The Authorization field of a request, and the state to use if the registry refuses the request. */
+/** The Authorization field of a request, and the data that `reauthorize` needs if the registry refuses the request. */
 export interface Authorization {
   readonly header: Option.Option<Redacted.Redacted>
   readonly challenge: Option.Option<AuthChallenge.AuthChallenge>
@@ -149,7 +149,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
     )
   })
 
-  /** Returns the next Authorization for a challenge; none if the credential cannot meet the challenge. */
+  /** Returns the next Authorization for a challenge. None if the credential cannot meet the challenge. */
   const retryFor = Effect.fnUntraced(function* (
     repository: Repository,
     challenge: Option.Option<AuthChallenge.AuthChallenge>,
@@ -234,7 +234,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
     return Option.none()
   })
 
-  /** Returns the next Authorization after the registry refused `used`; none if no other Authorization is possible. */
+  /** Returns the next Authorization after the registry refused `used`. None if no other Authorization is possible. */
   const reauthorize = (
     repository: Repository,
     used: Authorization,
@@ -244,7 +244,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
       ? afterRefusal(repository, used, response)
       : afterAnonymous(repository, used, response)
 
-  /** Caches a guessed challenge after a request with it has succeeded. */
+  /** Caches the challenge if it is a guess. Must be called after a request with this Authorization has succeeded. */
   const confirm = (repository: Repository, { challenge, isGuess }: Authorization): Effect.Effect<void> =>
     isGuess && Option.isSome(challenge) ? learn(repository, challenge.value) : Effect.void
 

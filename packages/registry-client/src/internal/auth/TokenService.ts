@@ -24,7 +24,7 @@ export interface TokenRequest {
   /** The URL of the token service. The credential is sent only to the origin of this URL. */
   readonly realm: HttpUrl
   readonly service: string | undefined
-  /** Scopes, separated by spaces; may be empty. */
+  /** Scopes, separated by spaces. May be empty. */
   readonly scope: string
   /** PEM certificates to trust in addition to the system's. */
   readonly ca: string | undefined
@@ -62,7 +62,7 @@ const parseResponse = (bytes: Uint8Array): Option.Option<Token> =>
         })
   })
 
-/** Returns the username and password of a credential; undefined if the credential has none. */
+/** Returns the username and password of a credential. Undefined if the credential has none. */
 export const loginOf = (credential: Credential): BasicCredential | undefined =>
   credential._tag === "Basic"
     ? credential
@@ -70,7 +70,10 @@ export const loginOf = (credential: Credential): BasicCredential | undefined =>
       ? credential.login
       : undefined
 
-/** True if a token service refuses POST with this status. A GET with username and password may then succeed. */
+/**
+ * True if this status may mean that the token service supports no POST. A GET with username and password may then
+ * succeed.
+ */
 const refusesPost = (status: number): boolean =>
   (status >= 400 && status < 500 && status !== 408 && status !== 429) || status === 501
 
@@ -108,13 +111,13 @@ const methodKeepingStatuses: ReadonlySet<number> = new Set([307, 308])
 interface FinalResponse {
   readonly received: UpstreamResponse
   readonly otherServer: OtherServer
-  /** True if the request contained the credential. */
+  /** True if the request of this final response contained the credential. */
   readonly hadCredential: boolean
 }
 
 /**
- * Sends a token request and follows redirects. Sends the credential only to the realm's origin, and never again after a
- * redirect to another origin. Fails with `BadRedirect` for a redirect from HTTPS to plain HTTP.
+ * Sends a token request and follows redirects. Sends the credential only to the realm's origin. After a redirect to
+ * another origin, sends the credential no more. Fails with `BadRedirect` for a redirect from HTTPS to plain HTTP.
  */
 const sendAndFollow = (upstream: Upstream["Service"]) =>
   Effect.fnUntraced(function* (
@@ -197,8 +200,8 @@ const read = Effect.fnUntraced(function* (received: UpstreamResponse): Effect.fn
 })
 
 /**
- * Requests tokens. An identity token is sent by POST. If the token service refuses it, and the credential also has a
- * username and a password, sends these in a second request, by GET.
+ * Requests tokens. An identity token is sent by POST. If the token service refuses the POST, and the credential also
+ * has a username and a password, sends these by GET.
  */
 export const make = (upstream: Upstream["Service"]) => {
   const send = sendAndFollow(upstream)

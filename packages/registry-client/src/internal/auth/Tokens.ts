@@ -9,7 +9,7 @@ import * as Limits from "../wire/Limits.ts"
 import { invalidResponse, type PullFailure } from "../wire/PullFailure.ts"
 import * as TokenService from "./TokenService.ts"
 
-/** The cache key of a token request. */
+/** The cache key of a token request. The key includes the origin of the server that sent the challenge. */
 class TokenKey extends HashedKey {
   readonly request: TokenService.TokenRequest
   readonly credential: Credential
@@ -30,7 +30,7 @@ export interface UsedToken {
   readonly isCached: boolean
 }
 
-/** Returns the value of an Authorization field with a token. */
+/** Returns `Bearer <token>`, the value of an Authorization field. */
 export const bearer = (token: Redacted.Redacted): Redacted.Redacted =>
   Redacted.make(`Bearer ${Redacted.value(token)}`)
 
@@ -43,8 +43,8 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
   })
 
   /**
-   * Returns the token for a challenge that the server at the URL `challenger` sent. `otherServer` describes this server
-   * for errors. Undefined for the registry itself.
+   * Returns a token for a challenge that the server at the URL `challenger` sent. `otherServer` describes this server
+   * in errors. `otherServer` is undefined if this server is the registry itself.
    */
   const get = Effect.fnUntraced(function* (
     challenger: HttpUrl,
@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
     return { key, value: yield* Cache.get(tokens, key), isCached }
   })
 
-  /** Removes a refused token from the cache, unless the token was already replaced. */
+  /** Removes a refused token from the cache, unless the cache already has another token for this key. */
   const invalidate = ({ key, value }: UsedToken): Effect.Effect<void> =>
     Cache.invalidateWhen(tokens, key, (token) => token === value)
 

@@ -1,6 +1,6 @@
 /**
  * A challenge of a WWW-Authenticate field. Scheme and parameter names are in lowercase. Source: RFC 9110, section
- * 11.6.1. (No maintained library parses a list of challenges without throwing.)
+ * 11.6.1. Own code, because no maintained library parses a list of challenges without throwing.
  */
 export interface Challenge {
   readonly scheme: string
@@ -18,7 +18,7 @@ const token68 = / +([A-Za-z0-9\-._~+/]+=*)(?=[ \t]*(?:,|$))/y
 // Unquoted values should be tokens, but some registries write URLs with queries unquoted.
 const parameter = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/sy
 
-/** Parses all valid challenges, and skips other text. Never throws. */
+/** Returns all valid challenges of a WWW-Authenticate field, and skips other text. Never throws. */
 export const parse = (header: string): ReadonlyArray<Challenge> => {
   const input = header.slice(0, maxHeaderLength)
   let position = 0

@@ -15,14 +15,14 @@ import {
 } from "effect/http"
 import { CurrentReadBuffers } from "../wire/Body.ts"
 
-/** The number of bytes to read ahead of the consumer. */
+/** The number of bytes of a body to buffer for its consumer, before the connection is paused. */
 const readAhead = 512 * 1024
 
 type ClientError = HttpClientError.HttpClientError
 
 const decoder = new TextDecoder()
 
-/** A response whose body is read into {@link CurrentReadBuffers}, if there are any. */
+/** A response whose body is read into {@link CurrentReadBuffers}, or into new memory if these are undefined. */
 class NodeResponse
   extends Inspectable.Class
   implements HttpClientResponse.HttpClientResponse, Pipeable.Pipeable

@@ -52,16 +52,16 @@ const countedAfterFirst = <A, E, R>(
     metadata.attempt === 0 ? attempt : counted("attempt", offset, attempt)
   )
 
-/** The deadline of an operation that starts now, in milliseconds since the epoch. */
+/** Returns the deadline of an operation that starts now, in milliseconds since the epoch. */
 export const newDeadline: Effect.Effect<number> = Effect.map(
   Clock.currentTimeMillis,
   (now) => now + Duration.toMillis(Limits.totalAttemptsTimeout)
 )
 
 /**
- * Runs `attempt`, and retries retryable failures: at most {@link Limits.maxAttempts} attempts before the deadline.
- * Fails at once if a Retry-After leaves no time for a retry. Fails with `TimedOut` at the deadline. `offset` is the
- * offset of the requested bytes in the blob, for the span.
+ * Runs `attempt`, and retries retryable failures. Makes at most {@link Limits.maxAttempts} attempts. Fails without
+ * further attempts if a Retry-After leaves no time for a retry. Fails with `TimedOut` at the deadline. The span's
+ * events contain `offset`, the offset of the requested bytes in the blob.
  */
 export const retryUntilFirstByte = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
@@ -80,7 +80,7 @@ export const retryUntilFirstByte = <A, R>(
 
 /**
  * The delays before the resumes of one body. There is no delay after a connection that delivered at least {@link
- * Limits.resumeProgress} bytes. After any other connection the delay doubles, to protect a server that breaks all
+ * Limits.resumeProgress} bytes. After any other connection, the delay doubles. This protects a server that breaks all
  * bodies.
  */
 export class ResumeDelays {
@@ -99,8 +99,9 @@ export class ResumeDelays {
 }
 
 /**
- * Resumes a body at `offset`: at most {@link Limits.maxResumes} attempts. `receivedBytes` is the number of bytes that
- * the broken connection delivered.
+ * Waits for the delay, and then runs `attempt` to resume a body at `offset`. Makes at most {@link Limits.maxResumes}
+ * attempts within {@link Limits.totalAttemptsTimeout}. `receivedBytes` is the number of bytes that the broken connection
+ * delivered.
  */
 export const resume = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,

@@ -9,13 +9,16 @@ import { type Chunks, contentLength, CurrentReadBuffers, pullBody } from "../wir
 import type { SendRequest } from "./RegistryRequest.ts"
 import { invalidResponse, retryable, type PullFailure } from "../wire/PullFailure.ts"
 
-/** One response with the bytes of a blob from a position on. */
+/** One response with the bytes of a blob, from a requested position to the end. */
 export interface BlobSegment {
-  /** The first bytes, which were already received. */
+  /** The first received bytes, at least one. */
   readonly first: Chunks
   readonly rest: Pull.Pull<Chunks, PullFailure>
   readonly close: Effect.Effect<void>
-  /** True if the next request may use a range: no range was requested yet, or the server honoured the range. */
+  /**
+   * True if the next request may use a range. False if the server refused a range, or its response to a range request
+   * could not be used.
+   */
   readonly acceptsRanges: boolean
 }
 
@@ -27,9 +30,10 @@ const rangeRefusals: ReadonlySet<number> = new Set([400, 416, 501])
 const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:\d{1,16}|\*)$/i
 
 /**
- * Returns the offset in the blob at which a response begins. Undefined if the response does not contain `position`. A
- * range may begin before `position`, or end before the end of the blob. Without Content-Range, the length of the
- * response shows whether the response is the whole blob or the requested range. The digest is verified later.
+ * Returns the offset in the blob at which a response begins. Undefined if the response does not contain `position`.
+ * Reads the offset from Content-Range, if present. The range may begin before `position`, or end before the end of the
+ * blob. Without Content-Range, the Content-Length shows whether the response is the whole blob or the requested range.
+ * Without both fields, the status shows this. The later verification of the digest detects a wrong offset.
  */
 const startOf = (
   response: HttpClientResponse.HttpClientResponse,
@@ -82,9 +86,9 @@ const isRangeRefusal = ({ reason }: PullFailure): boolean =>
   reason._tag === "UnexpectedStatus" && rangeRefusals.has(reason.status)
 
 /**
- * Requests a blob from `position` on. Sends each request to the registry, never directly to an earlier redirect target.
- * If the range is refused, or the response cannot be used, requests the whole blob once and skips the bytes before
- * `position`.
+ * Requests a blob from `position` to the end. Sends each request to the registry, never directly to an earlier redirect
+ * target. If the range is refused, or the response cannot be used, requests the whole blob once and skips the bytes
+ * before `position`.
  */
 export const open = (sendRequest: SendRequest) => {
   const attempt = Effect.fnUntraced(function* (

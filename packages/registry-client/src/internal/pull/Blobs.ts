@@ -9,7 +9,7 @@ import type { Chunks } from "../wire/Body.ts"
 import type { SendRequest } from "./RegistryRequest.ts"
 import type { PullFailure } from "../wire/PullFailure.ts"
 
-/** The maximum time to wait for the end of a response after all bytes of the blob. */
+/** The maximum time to wait for the end of a response after all bytes of the blob are received. */
 const endTimeout = "1 second"
 
 /** Returns the first `max` bytes of the chunks. */
@@ -32,9 +32,9 @@ const pullAttributes = ({ name, source }: Repository, { layerDigest, size }: Pac
 })
 
 /**
- * Streams a blob from an offset on. Retries before the first byte, and resumes after it. Each received byte resets the
- * count of resumes. `report` converts the last failure to the stream's error. To save CPU time, `report` and the span
- * are used once for a stream, not for each chunk.
+ * Streams a blob from an offset to the end. Retries before the first byte is received, and resumes afterwards. Each
+ * received byte resets the count of resumes. `report` converts the last failure to the stream's error. To save CPU
+ * time, each stream has one span and calls `report` at most once.
  */
 export const make = <E>(
   sendRequest: SendRequest,
@@ -58,7 +58,7 @@ export const make = <E>(
       Effect.sync(() => span.attribute("registry_packages_proxy.registry.bytes", position - offset))
     )
     let segment: BlobSegment.BlobSegment | undefined
-    /** The offset in the blob of the segment's first byte. */
+    /** The offset in the blob at which `segment` begins. */
     let segmentStart = offset
     const delays = new Attempts.ResumeDelays()
 

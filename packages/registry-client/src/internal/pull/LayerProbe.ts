@@ -21,14 +21,17 @@ const completeLength = (response: HttpClientResponse.HttpClientResponse): Option
 
 const headers = { accept: "*/*" } as const
 
-/** True if a GET may succeed after this failure of a HEAD: HEAD is not supported, or the URL is signed for GET only. */
+/**
+ * True if a GET may succeed after this failure of a HEAD. The server may not support HEAD, or the URL may be signed
+ * only for GET.
+ */
 const isHeadRefusal = ({ reason, isRetryable }: PullFailure): boolean =>
   reason._tag === "AddressRefused" ||
   (reason._tag === "UnexpectedStatus" && (!isRetryable || reason.status === 501))
 
 /**
  * Makes two functions that determine the size of a layer. `sizeFromRegistry` asks the registry. `countBytes` reads the
- * layer. Both end before a deadline.
+ * layer. Both fail with `TimedOut` at the deadline.
  */
 export const make = (sendRequest: SendRequest) => {
   const head = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
@@ -52,7 +55,7 @@ export const make = (sendRequest: SendRequest) => {
   })
 
   /**
-   * Returns the size of the blob in bytes; none if the registry gives no size. Sends a HEAD. If HEAD is refused or the
+   * Returns the size of the blob in bytes. None if the registry gives no size. Sends a HEAD. If HEAD is refused or the
    * response has no length, sends a GET for the first byte. Fails with `BlobNotFound` if the registry has no such blob.
    */
   const sizeFromRegistry = (
@@ -73,7 +76,10 @@ export const make = (sendRequest: SendRequest) => {
     return yield* Body.countBytes(yield* sendRequest(repository, request, ok), Limits.maxCountedLayer, name)
   }, Effect.scoped)
 
-  /** Reads the whole blob and counts its bytes. Does not verify the digest: the pull of the package does this. */
+  /**
+   * Reads the whole blob and returns the number of its bytes. Fails if the blob exceeds {@link Limits.maxCountedLayer}.
+   * Does not verify the digest, because the later pull of the package does this.
+   */
   const countBytes = (
     repository: Repository,
     digest: Digest,

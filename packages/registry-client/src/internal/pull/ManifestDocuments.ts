@@ -14,7 +14,10 @@ import * as ManifestParser from "./ManifestParser.ts"
 import { permanent, invalidResponse, type PullFailure } from "../wire/PullFailure.ts"
 import type { UpstreamResponse } from "../wire/SendOnce.ts"
 
-/** A reference to a manifest or index, from a descriptor or a client's request. A size of 0 means unknown. */
+/**
+ * A reference to a manifest or index, from a descriptor or a client's request. A `size` of 0 means that the size is
+ * unknown.
+ */
 export interface ManifestReference {
   readonly digest: Digest
   readonly size?: number | undefined
@@ -26,7 +29,7 @@ interface Document {
   readonly parsed: ManifestParser.ParsedManifest
 }
 
-/** The cache key of a manifest or index: registry, credential, repository and reference. */
+/** The cache key of a manifest or index. Contains the registry, credential, repository, digest and media type. */
 class DocumentKey extends HashedKey {
   readonly repository: Repository
   readonly reference: ManifestReference
@@ -43,8 +46,8 @@ class DocumentKey extends HashedKey {
 const ok: ReadonlySet<number> = new Set([200])
 
 /**
- * Returns the received bytes if they have the digest. Otherwise returns the bytes decoded by Content-Encoding, or fails
- * if these do not have the digest either.
+ * Returns the received bytes if they have the digest. Otherwise, decodes the bytes by Content-Encoding. Returns the
+ * decoded bytes if they have the digest, and fails if not.
  */
 const bytesOf = Effect.fnUntraced(function* (
   received: UpstreamResponse,

@@ -8,8 +8,8 @@ import * as BoundedCache from "../wire/BoundedCache.ts"
 export type ParsedManifest = Result.Result<ImageManifest | ImageIndex, ManifestError>
 
 /**
- * Parses manifests and indexes. Parsing blocks the event loop, so the result for a large document is cached for
- * {@link Limits.largeManifestLife}. The key is the digest and the media type; repositories share the cache.
+ * Parses manifests and indexes. Parsing blocks the event loop, so the result for a large document is cached for {@link
+ * Limits.largeManifestLife}. The key is the digest and the media type, so all repositories share the cached results.
  */
 export const make = Effect.fnUntraced(function* (
   parse: (bytes: Uint8Array, contentType: string | undefined) => ParsedManifest

@@ -26,8 +26,8 @@ export const make = Effect.fnUntraced(function* (sendRequest: SendRequest) {
   const probe = LayerProbe.make(sendRequest)
 
   /**
-   * Returns the layer with its size. Asks the registry for the size if the descriptor has none, and always if the layer
-   * is foreign. Fails with `ForeignLayer` if the registry does not have the foreign layer (404).
+   * Returns the layer with its size. Asks the registry for the size if the descriptor has none. For a foreign layer,
+   * always asks the registry, and fails with `ForeignLayer` if the registry responds 404.
    */
   const withSize = Effect.fnUntraced(function* (
     repository: Repository,

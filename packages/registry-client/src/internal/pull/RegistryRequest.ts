@@ -23,7 +23,7 @@ import { type UpstreamResponse, discard, sendOnce } from "../wire/SendOnce.ts"
 import { bearer, type Tokens } from "../auth/Tokens.ts"
 import { userAgentHeader } from "../wire/UserAgent.ts"
 
-/** A request to a registry. */
+/** A request to a registry for a manifest or a blob. */
 export interface RegistryRequest {
   readonly operation: "manifest" | "blob"
   readonly method?: "GET" | "HEAD"
@@ -98,8 +98,9 @@ const redirectTargetFailure = (
 }
 
 /**
- * Sends a request to a registry: authenticates, follows redirects, and returns the first response with an `accepted`
- * status. Sends the registry's credentials only to the registry's own origin.
+ * Sends a request to a registry, authenticates, and follows redirects. Returns the first response with an `accepted`
+ * status. Sends the credentials only to the registry's own origin, and to the token service in the registry's
+ * challenge.
  */
 export const make = Effect.fnUntraced(function* (
   upstream: Upstream["Service"],
@@ -109,7 +110,7 @@ export const make = Effect.fnUntraced(function* (
   const authorizeRedirectTarget = RedirectTargetAuthorization.make(tokens)
   const downgrades = yield* BoundedCache.make<true>()
 
-  // Plain HTTP is safe here: the digest is verified and no credentials are sent.
+  // Plain HTTP is safe here, because the digest is verified and no credentials are sent.
   const warnOfDowngrade = Effect.fnUntraced(function* (base: HttpUrl, to: HttpUrl) {
     const key = `${base.origin} ${to.origin}`
     if (!RegistryAddress.isDowngrade(base, to) || (yield* Cache.has(downgrades, key))) return

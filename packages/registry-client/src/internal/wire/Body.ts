@@ -27,8 +27,8 @@ export const contentLength = (response: HttpClientResponse.HttpClientResponse): 
   )
 
 /**
- * Opens a body as a pull of arrays of chunks. Fails with `TimedOut` if a pull gets no bytes for
- * {@link Limits.bodyIdleTimeout}. Time between pulls does not count.
+ * Opens a body as a pull of arrays of chunks. If a pull gets no bytes for {@link Limits.bodyIdleTimeout}, closes the
+ * connection and fails with `TimedOut`. The time between pulls does not count.
  *
  * A single timer watches the whole body. A timeout or a fiber for each pull would cost a fifth of the CPU time of a
  * large body.
@@ -99,7 +99,9 @@ const readEach = (
     return length
   }).pipe(Effect.scoped)
 
-/** Reads a body. Fails with `InvalidResponse` if the body exceeds `limit` bytes. `name` is for messages. */
+/**
+ * Returns the bytes of a body. Fails with `InvalidResponse` if the body exceeds `limit` bytes. `name` is for messages.
+ */
 export const readAll = (
   received: UpstreamResponse,
   limit: number,
@@ -113,7 +115,10 @@ export const readAll = (
     )
   })
 
-/** Counts a body's bytes. Fails with `InvalidResponse` if the body exceeds `limit` bytes. `name` is for messages. */
+/**
+ * Reads a body and returns the number of its bytes. Fails with `InvalidResponse` if the body exceeds `limit` bytes.
+ * `name` is for messages.
+ */
 export const countBytes = (
   received: UpstreamResponse,
   limit: number,

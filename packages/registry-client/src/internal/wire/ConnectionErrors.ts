@@ -27,7 +27,7 @@ const reasonOf = (failure: ConnectionFailure, host: string, otherServer: OtherSe
     : new ConnectionFailed({ kind: kindOf(failure), detail, ...field })
 }
 
-/** Converts the cause of a failed connection to a failure. `host` is for messages. */
+/** Converts the cause of a failed connection to a `PullFailure`. `host` is for messages. */
 export const fromCause = (
   cause: unknown,
   host: string,
@@ -37,7 +37,7 @@ export const fromCause = (
   return (failure.isRetryable ? retryable : permanent)(reasonOf(failure, host, otherServer))
 }
 
-/** Converts an error of the HTTP client to a failure. `host` is for messages. */
+/** Converts an error of the HTTP client to a `PullFailure`. `host` is for messages. */
 export const fromClientError = (
   error: HttpClientError.HttpClientError,
   host: string,

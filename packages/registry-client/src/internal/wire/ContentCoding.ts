@@ -32,8 +32,9 @@ export const codingsOf = (contentEncoding: string | undefined): ReadonlyArray<st
     .filter((coding) => Object.hasOwn(decoders, coding))
 
 /**
- * Decodes bytes by their Content-Encoding. Fails if a step produces more than `limit` bytes, if the bytes are not
- * encoded as declared, or if Content-Encoding has no known coding. Source: RFC 9110, section 8.4.
+ * Decodes bytes by their Content-Encoding, and skips unknown codings. Fails with `too large` if one decoding produces
+ * more than `limit` bytes. Fails with `not encoded` if the bytes do not have the declared codings, or if the number of
+ * known codings is 0 or more than {@link Limits.maxCodings}. Source: RFC 9110, section 8.4.
  */
 export const decode = (
   bytes: Uint8Array,

@@ -4,20 +4,21 @@ import { Duration } from "effect"
 export const headersTimeout = Duration.seconds(30)
 /** The maximum time to wait for the next bytes of a body. */
 export const bodyIdleTimeout = Duration.seconds(30)
-/** The maximum number of attempts before the first byte, including the first attempt. */
+/** The maximum number of attempts of an operation before its first byte is received, including the first attempt. */
 export const maxAttempts = 4
-/** The maximum total time of all attempts before the first byte. */
+/** The maximum total time of the attempts before the first byte is received, or of the attempts of one resume. */
 export const totalAttemptsTimeout = Duration.seconds(45)
-/** The maximum number of consecutive resumes without a received byte. */
+/** The maximum number of consecutive resumes of a body without a received byte. */
 export const maxResumes = 5
 /** The delay before the first resume. Each further resume doubles the delay, up to {@link maxResumeDelay}. */
 export const firstResumeDelay = Duration.millis(100)
 export const maxResumeDelay = Duration.seconds(5)
 /**
- * After a connection that delivered at least this number of bytes, the body is resumed at once and the delay is reset.
+ * The minimum number of bytes that a broken connection must have delivered, so that the body is resumed without delay.
+ * The next delay is then {@link firstResumeDelay} again.
  */
 export const resumeProgress = 64 * 1024
-/** The maximum for Retry-After. A larger value is reduced to this maximum. */
+/** The maximum delay from a Retry-After field. A longer delay is reduced to this maximum. */
 export const maxRetryAfter = Duration.hours(1)
 /** The maximum number of redirects for one response. */
 export const maxRedirects = 10
@@ -26,13 +27,13 @@ export const maxRedirects = 10
  * requests and pings do not count.
  */
 export const maxRequests = 16
-/** The maximum number of changes of a registry's challenge during one request. */
+/** The maximum number of times that the client accepts a changed challenge of a registry during one request. */
 export const maxChallengeChanges = 2
-/** The maximum number of content codings of one response. */
+/** The maximum number of content codings that are decoded in one response. */
 export const maxCodings = 3
 /** The maximum size of a manifest, in bytes. distribution-spec recommends this limit to registries. */
 export const maxManifestSize = 4 * 1024 * 1024
-/** The minimum size of a manifest whose parsed form is cached, in bytes. */
+/** The minimum size, in bytes, of a manifest whose parsing result is cached. */
 export const largeManifestSize = 64 * 1024
 export const maxLargeManifests = 4
 export const largeManifestLife = Duration.seconds(10)
@@ -44,9 +45,9 @@ export const maxCountedLayer = 256 * 1024 * 1024
 export const maxDrained = 64 * 1024
 /** The maximum time to drain a discarded body. */
 export const drainTimeout = Duration.seconds(1)
-/** The time for which refused credentials are not sent again. */
+/** The time for which credentials are not sent again after a 401. */
 export const coolDownTime = Duration.seconds(10)
-/** The maximum number of entries of each cache: tokens, challenges, refusals of credentials. */
+/** The maximum number of entries of each cache, for example of tokens or challenges. */
 export const maxCacheEntries = 1024
 /** The lifetime of a token if the token service does not state one. Source: distribution, token specification. */
 export const defaultTokenLife = Duration.seconds(60)

@@ -11,7 +11,7 @@ import {
 } from "../../RegistryError.ts"
 import * as Limits from "./Limits.ts"
 
-/** The reason of a failed pull: one of the errors in `RegistryError.reason`. */
+/** The reason of a failed pull. One of the errors in `RegistryError.reason`. */
 export type Reason = RegistryError["reason"]
 
 /** A failed request, and whether a retry may succeed. */
@@ -26,19 +26,22 @@ export class PullFailure extends Data.TaggedError("PullFailure")<{
   }
 }
 
-/** Makes a failure that is not retried. */
+/** Makes a failure that must not be retried. */
 export const permanent = (reason: Reason): PullFailure =>
   new PullFailure({ reason, isRetryable: false, retryAfter: Option.none() })
 
-/** Makes a failure that is retried. */
+/** Makes a failure that may be retried. Has no Retry-After. */
 export const retryable = (reason: Reason): PullFailure =>
   new PullFailure({ reason, isRetryable: true, retryAfter: Option.none() })
 
-/** Returns the `otherServer` field of a reason. No field if the server is the registry itself. */
+/**
+ * Returns an object with the `otherServer` field of a reason. Returns an empty object if the server is the registry
+ * itself.
+ */
 export const otherServerField = (otherServer: OtherServer | undefined) =>
   otherServer === undefined ? {} : { otherServer }
 
-/** Makes the failure of a response that cannot be used. */
+/** Makes the failure for a response that cannot be used. This failure is not retried. */
 export const invalidResponse = (detail: string, otherServer?: OtherServer): PullFailure =>
   permanent(new InvalidResponse({ detail, ...otherServerField(otherServer) }))
 
@@ -48,7 +51,7 @@ const delayOf = (headers: Headers.Headers, now: number): Option.Option<Duration.
     Option.map((retryAfter) => Duration.min(Headers.retryAfterDelay(retryAfter, now), Limits.maxRetryAfter))
   )
 
-/** Makes the failure of a 404 response. */
+/** Makes the failure for a 404 response. This failure is not retried. */
 export const notFound = (operation: "manifest" | "blob", otherServer: OtherServer | undefined): PullFailure =>
   permanent(
     operation === "manifest"
@@ -60,7 +63,7 @@ export const notFound = (operation: "manifest" | "blob", otherServer: OtherServe
 const toWholeSeconds = (duration: Duration.Duration): number => Math.ceil(Duration.toSeconds(duration))
 
 /**
- * Makes the failure of an error response. Only 408, 429 and 5xx are retried. `now` is in milliseconds since the epoch.
+ * Makes the failure for an error response. Only 408, 429 and 5xx are retried. `now` is in milliseconds since the epoch.
  */
 export const fromStatus = (
   status: number,

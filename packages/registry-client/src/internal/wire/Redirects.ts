@@ -23,15 +23,15 @@ const targetOf = (from: HttpUrl, location: string | undefined): Effect.Effect<Ht
 }
 
 /**
- * Follows the redirects for one response. Follows at most {@link Limits.maxRedirects} redirects, and never returns to
- * an earlier URL.
+ * Follows the redirects for one response. Follows at most {@link Limits.maxRedirects} redirects, and never follows a
+ * redirect to an earlier URL.
  */
 export class RedirectChain {
   readonly #seen = new Set<string>()
 
   /**
-   * Returns the URL to request after `from` responded with this Location. Fails with `BadRedirect` if the redirect
-   * cannot be followed.
+   * Returns the URL to request after the server at `from` responded with this Location. Fails with `BadRedirect` if the
+   * redirect cannot be followed.
    */
   follow(from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> {
     this.#seen.add(from.href)

@@ -21,7 +21,7 @@ export const baseUrl = (source: RegistrySource): HttpUrl => {
 export const repositoryUrl = (base: HttpUrl, name: string, path: string): HttpUrl =>
   Result.getOrThrow(HttpUrl.resolve(base, `${name}/${path}`))
 
-/** Returns the server of a URL, with the registry's CA. */
+/** Returns the server of a URL as an `UpstreamTarget` that trusts the registry's CA. */
 export const targetOf = (url: HttpUrl, ca: string | undefined): UpstreamTarget => ({
   scheme: url.protocol === "http:" ? "http" : "https",
   host: url.host,

@@ -14,9 +14,7 @@ const withoutSecretsInSpans = Context.make(HttpClient.TracerDisabledWhen, () => 
   Context.add(HttpClient.TracerPropagationEnabled, false)
 )
 
-/**
- * Returns the URL for a request's span. Does not fail if the URL is invalid, because sending the request fails then.
- */
+/** Returns the URL for the span of a request. For an invalid URL, returns only the target's scheme and host. */
 const urlOf = (request: HttpClientRequest.HttpClientRequest, { host, scheme }: UpstreamTarget) =>
   URL.parse(request.url) ?? { protocol: `${scheme}:`, hostname: host, port: "", pathname: "" }
 
@@ -25,7 +23,7 @@ export interface UpstreamResponse {
   readonly response: HttpClientResponse.HttpClientResponse
   /** The server's host, for messages. */
   readonly host: string
-  /** The token service or redirect target that responded. Undefined: the registry itself responded. */
+  /** The token service or redirect target that responded. Undefined if the registry itself responded. */
   readonly otherServer: OtherServer | undefined
   /**
    * Ends the body. Closes the connection if the body was not completely received. The end of the request's scope has
@@ -43,11 +41,14 @@ export interface SendOptions {
   /** The server to connect to, and the certificates to trust. */
   readonly target: UpstreamTarget
   readonly request: HttpClientRequest.HttpClientRequest
-  /** The target's relation to the registry, for errors. Undefined: the target is the registry itself. */
+  /** The target's relation to the registry, for errors. Undefined if the target is the registry itself. */
   readonly otherServer: OtherServer | undefined
 }
 
-/** Sends one request, without retries or redirects, and returns the head of its response. */
+/**
+ * Sends one request, without retries or redirects, and returns the response without reading its body. Fails with
+ * `TimedOut` if the response does not begin within {@link Limits.headersTimeout}.
+ */
 export const sendOnce = Effect.fnUntraced(function* ({
   operation,
   otherServer,
@@ -84,7 +85,7 @@ export const sendOnce = Effect.fnUntraced(function* ({
 
 /**
  * Discards a body. Drains a body of at most {@link Limits.maxDrained} bytes, so that its connection can be reused.
- * Closes the connection of a longer body.
+ * Closes the connection of a longer body, or after {@link Limits.drainTimeout}.
  */
 export const discard = ({ cancel, response }: UpstreamResponse): Effect.Effect<void> =>
   response.stream.pipe(

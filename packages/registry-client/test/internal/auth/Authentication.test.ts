@@ -40,8 +40,8 @@ const resolve = (
 interface Options {
   readonly realm?: string
   /**
-   * Makes the response of the token service. `issued` is the number of the token request, from 1. Default: the token
-   * `token-<issued>`.
+   * Makes the response of the token service. `issued` is the number of the token request, counted from 1. Default: a
+   * response with the token `token-<issued>`.
    */
   readonly token?: (asked: FakeUpstream.ReceivedRequest, issued: number) => ReturnType<FakeUpstream.Handler>
   /** True if the registry accepts this Authorization. */
@@ -49,7 +49,7 @@ interface Options {
   readonly challenge?: string
 }
 
-/** Makes a registry with a token service on another host. */
+/** Makes a registry that requires a token from a token service on another host. */
 const registry = (options: Options = {}) => {
   const { accepts = (value) => value.startsWith("Bearer token-"), realm = "https://auth.test/token?x=1" } =
     options

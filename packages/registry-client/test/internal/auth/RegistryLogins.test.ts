@@ -44,7 +44,7 @@ const setUp = Effect.fnUntraced(function* (
       const layer = yield* client.resolve(repository, image.digest, Platform.make("linux/amd64"))
       return Buffer.concat(yield* Stream.runCollect(client.blob(repository, layer, 0)))
     }).pipe(Effect.result)
-  /** The requests since the previous run of this effect: operation, status and authentication scheme. */
+  /** Returns the operation, status and authentication scheme of each request since the previous run of this effect. */
   const requestLog = Effect.gen(function* () {
     const requests = yield* registry.requests
     yield* registry.clearRequests
@@ -59,7 +59,7 @@ const setUp = Effect.fnUntraced(function* (
 
 interface Row {
   readonly situation: string
-  /** Clients with the same behaviour, as read in their sources of 2026-08. */
+  /** Clients that send the same requests. Found in the sources of these clients of 2026-08. */
   readonly sameIn: string
   readonly auth: RegistryAuth
   readonly redirect?: RegistryRedirect
@@ -176,7 +176,10 @@ const token = "https://registry.test/token"
 const scope = "repository:some/packages:pull"
 const all = ["manifest 401 -", "token 200 basic", ...pulledByBearer]
 
-/** Challenges in the forms that registries send. Each challenge names the service of the test registry. */
+/**
+ * Challenges that differ in their syntax, as real registries send them. Each challenge names the service of the test
+ * registry.
+ */
 const challenges: ReadonlyArray<readonly [situation: string, sameIn: string, challenge: string]> = [
   [
     "after unknown schemes",

@@ -20,7 +20,7 @@ const resolve = Effect.fnUntraced(function* (digest: Digest = image.digest) {
   return yield* client.resolve(FakeUpstream.repository(), digest, Platform.make("linux/amd64"))
 })
 
-/** Runs an effect in virtual time; returns its duration in milliseconds and its result. */
+/** Runs an effect in virtual time. Returns its duration in milliseconds and its result. */
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const start = yield* Clock.currentTimeMillis

@@ -129,7 +129,10 @@ describe("a blob", () => {
     })
   )
 
-  /** Returns the delays before the resumes of a blob, in milliseconds. Connection n delivers `brings[n]` bytes. */
+  /**
+   * Pulls a blob, and returns the delays before its resumes, in milliseconds. Connection n delivers `brings[n]` bytes
+   * and ends.
+   */
   const delaysOf = Effect.fnUntraced(function* (brings: ReadonlyArray<number>) {
     const big = new Uint8Array(brings.reduce((sum, count) => sum + count, 0))
     const at: Array<number> = []

@@ -14,7 +14,7 @@ import { reason } from "../../FailureReason.ts"
 const bytes = RegistryBlob.randomBytes(11, 1000)
 const layer = { layerDigest: digestOf(bytes), size: bytes.length }
 
-/** Runs an effect in virtual time until it ends. */
+/** Runs an effect in virtual time until the effect ends, and returns its `Result`. */
 const finish = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(Effect.result(effect))
@@ -34,11 +34,11 @@ const rangeOf = ({ headers }: FakeUpstream.ReceivedRequest): string | undefined 
 
 interface BlobRow {
   readonly situation: string
-  /** Clients that also accept the response, as read in their sources of 2026-08. */
+  /** Clients that also accept the response. Found in the sources of these clients of 2026-08. */
   readonly sameIn: string
   readonly offset?: number
   readonly respond: (request: FakeUpstream.ReceivedRequest) => FakeUpstream.FakeResponse
-  /** The Range of each request. */
+  /** The Range field of each expected request. */
   readonly ranges: ReadonlyArray<string | undefined>
 }
 
@@ -446,7 +446,7 @@ interface ProbeRow {
   readonly situation: string
   readonly layer: Readonly<Record<string, unknown>>
   readonly blob: (request: FakeUpstream.ReceivedRequest, count: number) => FakeUpstream.FakeResponse
-  /** Method and Range of each request for the blob. */
+  /** The method and the Range field of each expected request for the blob. */
   readonly requests: ReadonlyArray<string>
   readonly outcome: number | Readonly<Record<string, unknown>>
 }

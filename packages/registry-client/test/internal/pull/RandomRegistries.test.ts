@@ -10,7 +10,7 @@ import * as fc from "fast-check"
 import { RegistryClient } from "../../../src/RegistryClient.ts"
 import * as FakeUpstream from "../../FakeUpstream.ts"
 
-/** The layer, 100 bytes. A broken body delivers at least a fifth of these bytes, which limits the number of resumes. */
+/** The layer of 100 bytes. A broken body delivers at least 20 of these bytes, so that a pull has few resumes. */
 const blob = RegistryBlob.randomBytes(5, 100)
 const fifth = 20
 const image = RegistryImage.ofPackage(blob)
@@ -24,7 +24,7 @@ const credentials: ReadonlyArray<Credential> = [
   { _tag: "RegistryToken", token: Redacted.make("registry-token") }
 ]
 
-/** Matches the credentials. Only the origins in `trusted` may receive them. */
+/** Matches the secrets in `credentials`. Only the origins in `trusted` may receive these secrets. */
 const secret = new RegExp(["s3cret", btoa("user:s3cret"), "refresh-me", "registry-token"].join("|"))
 const got = /got-with-login-\d+/
 
@@ -103,8 +103,8 @@ const move: fc.Arbitrary<Move> = fc.oneof(
 )
 
 /**
- * A random registry with other servers. Each element of `moves` describes one response. The requests to all servers use
- * the elements in order, again and again.
+ * A random registry, and random other servers. Each element of `moves` describes one response of any of these servers.
+ * The responses use the elements in order, and begin again after the last element.
  */
 const world: fc.Arbitrary<World> = fc.record({
   scheme: fc.constantFrom("https" as const, "https" as const, "http" as const),
@@ -112,7 +112,7 @@ const world: fc.Arbitrary<World> = fc.record({
   moves: fc.array(move, { minLength: 1, maxLength: 12 })
 })
 
-/** The maximum number of requests of one pull. The largest number in 60,000 random worlds was 57. */
+/** The maximum allowed number of requests of one pull. The largest number in 60,000 random worlds was 57. */
 const maxRequests = 100
 
 const right = (asked: FakeUpstream.ReceivedRequest, issued: () => string): FakeUpstream.FakeResponse => {
@@ -130,9 +130,15 @@ interface World {
   readonly moves: ReadonlyArray<Move>
 }
 
-/** Pulls from this registry and checks the invariants. Returns the number of requests. */
+/**
+ * Pulls from the registry of this `World`. Asserts that the pull ends and that no secret leaks. Returns the number of
+ * requests.
+ */
 const check = Effect.fnUntraced(function* ({ credential, moves, scheme }: World) {
-  /** The origins that may receive the credential: the registry, and the realms in the registry's own challenges. */
+  /**
+   * The origins that may receive the credential. These are the registry's origin and the realms in the registry's own
+   * challenges.
+   */
   const trusted = new Set([`${scheme}://registry.test`])
   const leaks: Array<string> = []
   let tokens = 0
