@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { maxLineLength } from "./Prose.ts"
 
-/** Maximum number of characters in a table cell. The targets of links do not count. */
+/** The maximum number of characters in a table cell, without the targets of links. */
 export const maxCellLength = 260
 
 export interface PageLine {
@@ -42,7 +42,7 @@ const seen = (text: string): string => text.replaceAll(/\]\([^)]*\)/g, "]")
 
 const isRow = ({ text }: PageLine): boolean => text.startsWith("|")
 
-/** True for a line that may be long: a link definition, the quoted title of a test, or a single word. */
+/** True if a line may be long, because it is a link definition, quotes the title of a test, or has only one word. */
 const mayBeLong = ({ text }: PageLine): boolean =>
   /^\[[^\]]+\]: /.test(text) || /^ *- \[[^\]]+\][^"]* "[^"]+"$/.test(text) || !text.trim().includes(" ")
 

@@ -1,6 +1,7 @@
 /**
- * A signal is dropped if it repeats within this time, in milliseconds. Under npm, Ctrl-C sends a program two signals:
- * one from the terminal and one from npm. The program would stop at once on the second signal.
+ * The time in milliseconds within which a repeated signal is dropped. After Ctrl-C, a program that npm has started
+ * receives one signal from the terminal and another from npm. The second signal would end the program without a
+ * graceful shutdown.
  */
 const repeatMillis = 500
 const receivedAt = new Map<string | symbol, number>()

@@ -17,7 +17,7 @@ export const markdownTable = (
 ): string =>
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n")
 
-/** Splits text after its first sentence. The next sentence must begin with a capital letter or a backtick. */
+/** Splits text after its first sentence. The second sentence must begin with a capital letter or a backtick. */
 const sentences = (text: string): readonly [first: string, rest: string] => {
   const [, first = text, rest = ""] = /^(.*?\.)\s+((?=[A-Z`])[^]*)$/.exec(text.replaceAll("\n", " ")) ?? []
   return [first, rest]
@@ -43,7 +43,7 @@ interface Described {
   readonly rest: string
 }
 
-/** Formats a table with the first sentence of each meaning. Further sentences are in a list below the table. */
+/** Formats a table with the first sentence of each `meaning`. A list below the table has the other sentences. */
 const describedTable = (head: string, all: ReadonlyArray<Described>): string =>
   [
     markdownTable(
@@ -128,7 +128,10 @@ export const accessTable = (routes: ReadonlyArray<Route>): string =>
     ]
   )
 
-/** Formats the table of the kinds of objects that the program watches, with the rights that it needs for each kind. */
+/**
+ * Formats the table of the Kubernetes objects that registry-packages-proxy watches. The table has the required RBAC
+ * verbs for each kind of object.
+ */
 export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
   markdownTable(
     ["What", "Verbs", "For", "If it does not exist", "In `/readyz`"],
@@ -155,15 +158,18 @@ const metricsIn = (value: unknown): ReadonlyArray<AnyMetric> => {
 
 const declaration = /\bMetric\.(?:counter|gauge|histogram|summary|frequency|timer)\(/g
 
-/** Adds an export to `source`: `declaredMetrics`, an array of all metrics that are declared in constants. */
+/**
+ * Adds the export `declaredMetrics` to the text of a module. This array contains all metrics that are declared as
+ * constants.
+ */
 export const exportMetrics = (source: string): string => {
   const names = [...source.matchAll(/^(?:export )?const (\w+) = Metric\.\w+\(/gm)].map(([, name]) => name)
   return `${source}\nexport const declaredMetrics = [${names.join(", ")}]\n`
 }
 
 /**
- * Returns the metrics that a module exports, alone or in arrays and records. Throws if `source` declares a metric that
- * is not among them.
+ * Returns the metrics that a module exports, alone or in arrays and records. Throws if `source` declares more metrics
+ * than the module exports.
  */
 export const metricsOf = (
   file: string,
@@ -196,7 +202,7 @@ export const metricTable = (metrics: ReadonlyArray<AnyMetric>): string =>
       })
   )
 
-/** Replaces the text between `<!-- name:start -->` and `<!-- name:end -->`, for each section. */
+/** Replaces the text between `<!-- name:start -->` and `<!-- name:end -->`, for each `name` in `sections`. */
 export const replaceSections = (text: string, sections: Readonly<Record<string, string>>): string =>
   Object.entries(sections).reduce(
     (text, [name, content]) =>

@@ -33,7 +33,7 @@ const duplicates = new Map([
   ["typescript", "@arethetypeswrong/core resolves types with an API that version 7 no longer has"]
 ])
 
-/** Parts of rolldown's WebAssembly build. No supported machine installs them. */
+/** Matches the packages of rolldown's WebAssembly build. No supported machine installs these packages. */
 const webAssembly = /^@(?:emnapi|napi-rs|tybys)\//
 
 describe("pnpm-lock.yaml", () => {

@@ -8,7 +8,7 @@ export interface LockedPackage {
   readonly integrity: string | undefined
   /** True if the package supports only some processors, operating systems or C libraries. */
   readonly isPlatformSpecific: boolean
-  /** The text of the package's entry. */
+  /** The YAML text of the package in pnpm-lock.yaml. */
   readonly entry: string
 }
 

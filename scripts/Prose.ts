@@ -1,7 +1,7 @@
-/** Maximum number of characters in a line of prose. */
+/** The maximum number of characters in a line of prose. */
 export const maxLineLength = 120
 
-/** Matches a line that is not wrapped: a heading, table row, quote, comment, link definition or code fence. */
+/** Matches a heading, table row, quote, comment, link definition or code fence. Such lines are not wrapped. */
 const block = /^\s*(?:#|\||>|<!--|\[[^\]]+\]: |```)/
 const item = /^(\s*)(?:[-*+]|\d+\.) +/
 
@@ -9,8 +9,8 @@ const item = /^(\s*)(?:[-*+]|\d+\.) +/
 const mark = /^(?:[-+*#|>]$|#|\||>|\d+\.$)/
 
 /**
- * Splits text into parts, each of which stays on one line. Text in backticks is one part. A word that `mark` matches is
- * in the same part as the word before it.
+ * Splits text at spaces where a new line may begin. Does not split text in backticks, and does not split before a word
+ * that `mark` matches.
  */
 const parts = (text: string): ReadonlyArray<string> => {
   const found: Array<string> = []

@@ -5,12 +5,15 @@ import { assert, describe, it } from "vitest"
 const page = fileURLToPath(new URL("../docs/reliability.md", import.meta.url))
 const text = readFileSync(page, "utf8")
 
-/** The minimum number of constant characters in a template. A template with fewer characters would match any title. */
+/**
+ * The minimum number of constant characters in a string or template that may be the title of a test. A template with
+ * few constant characters would match too many titles.
+ */
 const fewestCharacters = 8
 
 /**
- * Returns a pattern for each string and template in a source. The pattern matches every value that the string or
- * template can have.
+ * Returns a pattern for each string and template in a source, except short ones. The pattern of a template accepts any
+ * text for `${...}`.
  */
 const titlesOf = (source: string): ReadonlyArray<RegExp> =>
   [...source.matchAll(/"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g)]
@@ -28,18 +31,20 @@ interface Proof {
   readonly title: string
 }
 
-/** The paths of the test files by name, from the link definitions at the end of the page. */
+/** The path of each test file by link name, from the link definitions at the end of the page. */
 const files = new Map(
   [...text.matchAll(/^\[([^\]]+)\]: (\S+)$/gm)].map(([, name = "", file = ""]) => [name, file])
 )
 
-/** Parses an item that names a test: `  - [File] "title"`, optionally with words before the title. */
+/** Parses a list item `- [File] "title"`, optionally with words before the title. Undefined for any other item. */
 const proofOf = (item: string): Proof | undefined => {
   const [, name = "", title] = /^ {2}- \[([^\]]+)\][^"]* "([^"]+)"$/.exec(item) ?? []
   return title === undefined ? undefined : { file: files.get(name) ?? `the file of [${name}]`, title }
 }
 
-/** The promises of the page: the first line of each, and the list items below it. */
+/**
+ * The promises of the page. `promise` is the first line of the promise, and `items` are the list items below this line.
+ */
 const promises = text
   .split(/^(?=- )|\n\n/m)
   .filter((part) => part.startsWith("- ") && part.includes("\n  - "))

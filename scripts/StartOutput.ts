@@ -7,12 +7,12 @@ export const readmes = ["README.md", "docs/ru/README.md"]
 
 const section = "start"
 
-/** The program prints this text when it is ready to serve. */
+/** `npm start` prints this text when it is ready to serve. */
 const served = "Serving until Ctrl-C"
 
 /**
- * Runs the program of `npm start` until it serves, and returns its output. `args` are flags of the program. Rejects if
- * the program ends before it serves.
+ * Runs the program of `npm start` until it is ready to serve, then stops the program, and returns its output. `args`
+ * are flags of the program. Rejects if the program ends before it is ready.
  */
 export const runStart = (root: string, args: ReadonlyArray<string> = []): Promise<string> =>
   new Promise((resolve, reject) => {
@@ -42,8 +42,8 @@ export const runStart = (root: string, args: ReadonlyArray<string> = []): Promis
   })
 
 /**
- * Returns the part of the output that the READMEs show: the table of packages, and the curl command. Throws if a part
- * is missing.
+ * Returns the table of packages and the curl command from the output, as the READMEs show them. Throws if one is
+ * missing.
  */
 export const excerpt = (output: string): string => {
   const lines = output.split("\n")
@@ -56,7 +56,7 @@ export const excerpt = (output: string): string => {
     .join("\n")
 }
 
-/** Replaces the parts of the text that vary between runs: times, digests, ports, spaces between columns. */
+/** Replaces times, digests, ports and the spaces between columns by constants, because they vary between runs. */
 export const normalize = (text: string): string =>
   text
     .replaceAll(/[\da-f]{64}/g, "DIGEST")
@@ -66,7 +66,7 @@ export const normalize = (text: string): string =>
 
 const fence = "```"
 
-/** Returns `readme` with `output` in its section. */
+/** Returns `readme` with the excerpt of `output` between the markers of the section `start`. */
 export const updateReadme = (readme: string, output: string): string =>
   replaceSections(readme, { [section]: `${fence}console\n$ npm start\n${excerpt(output)}\n${fence}` })
 

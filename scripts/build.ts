@@ -1,7 +1,7 @@
 /**
- * `npm run build`: builds the program as one script, and as one executable for this machine. `--arch amd64,arm64`
- * builds executables for these architectures instead. `--version`, `--commit` and `--time` (seconds since 1970) replace
- * the values from package.json and git.
+ * Implements `npm run build`. Builds registry-packages-proxy as one script, and as one executable for this machine.
+ * `--arch amd64,arm64` builds executables for these architectures instead. `--version`, `--commit` and `--time`
+ * (seconds since 1970) replace the values from package.json and git.
  */
 import { createHash } from "node:crypto"
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -39,7 +39,7 @@ const targets = (): ReadonlyArray<Architecture> => {
   })
 }
 
-/** Writes the SHA-256 of a built file to `<file>.sha256`, and prints it. */
+/** Writes the SHA-256 of a built file to `<file>.sha256`, and prints the SHA-256. */
 const seal = (file: string): void => {
   const bytes = readFileSync(join(dist, file))
   const sha256 = createHash("sha256").update(bytes).digest("hex")

@@ -1,6 +1,6 @@
 /**
- * `npm run check`: runs all checks except the tests. `--report FILE` writes the counts in the format of vitest's JSON
- * report.
+ * Implements `npm run check`. Runs all checks except the tests. `--report FILE` writes the numbers of passed, failed
+ * and skipped checks, in the format of vitest's JSON report.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, writeFileSync } from "node:fs"

@@ -9,7 +9,10 @@ const maxLength = 120
 
 /** Matches a doc comment that begins with a question word. */
 const question = /\/\*\*[\s*]*(?:What|How|Whether|Who|Whom|Whose|Whoever|Whatever|Where|Which)\b/g
-/** Matches a doc comment that begins with a pronoun: an editor shows the comment without its surroundings. */
+/**
+ * Matches a doc comment that begins with a pronoun. An editor shows a comment alone, so the reader could not know the
+ * noun.
+ */
 const pronoun =
   /\/\*\*[\s*]*(?:(?:It|Its|They|Their|Them|Those|Until then|Without it)\b|The same(?: (?:as|but|for|of|with)\b|[,.:;]))/g
 /**
@@ -19,7 +22,7 @@ const pronoun =
 const variableMessage =
   /Effect\.log(?:Trace|Debug|Info|Warning|Error|Fatal|WithLevel\([^)]*\))?\(\s*(?:`|"(?![a-z]|[A-Z]{2})|"[^"]*"\s*\+)/g
 const comment = /^\s*(?:\/\/|\/?\*)/
-/** Matches the name of a source, with or without folders, and the path of a page in docs/. */
+/** Matches the name of a source file, with or without folders, and the path of a page in docs/. */
 const fileName = /(?<![\w./-])(?:[\w-][\w./-]*\.ts|docs\/[\w./-]+\.md)\b/g
 const unbreakable = /:\/\/|-disable|@effect-/
 

@@ -1,7 +1,7 @@
 /**
- * Serves a fake API server until Ctrl-C. Prints commands that run the program with this API server, and commands that
- * request its secure port with curl. A token is the name of the only route that its user may call. With the token
- * `none`, the user may call no route.
+ * Serves a fake API server until Ctrl-C. Prints a command that runs registry-packages-proxy with this API server. Also
+ * prints curl commands with tokens for the secure port of registry-packages-proxy. A token is the name of the only
+ * route that its user may request. The user of the token `none` may request no route.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"
@@ -15,7 +15,7 @@ import * as FakeKubernetesHttp from "../packages/testkit/src/kubernetes/FakeKube
 
 const secure = "127.0.0.1:5443"
 
-/** The routes that require a right, by name. */
+/** The routes that require authorization, by name. */
 const guarded = new Map<string | undefined, Route>(
   Object.entries(routes).filter(([, { access }]) => access !== "anonymous")
 )

@@ -1,8 +1,8 @@
 /**
  * Generates documents from the code. Writes routes, flags, variables, metrics, values, packages and runtime
  * dependencies between markers in README.md, docs/ and the chart's README.md. Also writes docs/pictures and the chart's
- * dashboard of all metrics. With `--check`, the script writes nothing, and fails if a file would change. The script
- * always fails if the manifests were rendered from another version of the chart.
+ * dashboard of all metrics. With `--check`, the script writes nothing, and fails if a file would change. With and
+ * without `--check`, the script fails if the manifests were rendered from another version of the chart.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
 import { registerHooks } from "node:module"
@@ -71,7 +71,7 @@ const metrics = async () => {
 const textOf = (file: string): string =>
   existsSync(resolve(root, file)) ? readFileSync(resolve(root, file), "utf8") : ""
 
-/** Writes a file if its text has changed. With `--check`, fails instead. */
+/** Writes a file if its text has changed. With `--check`, reports an error instead. */
 const put = (file: string, present: string, wanted: string): void => {
   if (wanted === present) return
   if (values.check) fail(`${file} is outdated; run: node_modules/.bin/node scripts/generate-docs.ts`)
@@ -81,7 +81,7 @@ const put = (file: string, present: string, wanted: string): void => {
 const dashboardFile = "packages/deploy/chart/files/dashboard.json"
 
 const dependencies = async (): Promise<string> => {
-  // The bundled packages do not depend on the version and the commit.
+  // The version and the commit have no effect on the list of bundled packages.
   const { metafile } = await bundle(root, { version: "0.0.0", commit: "unknown", time: 0 })
   const releases = JSON.parse(
     readFileSync(resolve(root, "scripts/build/releases.json"), "utf8")

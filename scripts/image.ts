@@ -1,7 +1,7 @@
 /**
- * Builds an image with the executables of `npm run build -- --arch amd64,arm64`:
- * `image.ts --out DIR [--base REFERENCE]`. Writes an OCI image layout with one index into DIR. The default base is made
- * from Debian packages. Requires buildah; the default base also requires apt-get and dpkg-deb.
+ * Builds an image with the executables of `npm run build -- --arch amd64,arm64`. Usage: `image.ts --out DIR [--base
+ * REFERENCE]`. Writes an OCI image layout with one index into DIR. The default base is made from Debian packages.
+ * Requires buildah. The default base also requires apt-get and dpkg-deb.
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

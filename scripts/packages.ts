@@ -1,6 +1,6 @@
 /**
- * `npm run packages -- --out DIR`: writes the tarballs of the packages that users compose programs from. See
- * docs/composing.md.
+ * Implements `npm run packages -- --out DIR`. Writes tarballs of the packages that users compose programs from.
+ * docs/composing.md describes this.
  */
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"

@@ -1,6 +1,6 @@
 /**
- * Asks npm for the release dates of the bundled packages, and writes them into scripts/build/releases.json.
- * docs/dependencies.md is generated from this file. Run this script when a runtime dependency changes.
+ * Asks npm for the release dates of the bundled packages, and writes the dates into scripts/build/releases.json.
+ * docs/dependencies.md is generated from this JSON file. Run this script when a runtime dependency changes.
  */
 import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
@@ -23,7 +23,7 @@ const releaseOf = (name: string, version: string): Release => {
     readonly "dist-tags": Readonly<Record<string, string>>
   }
   const newest = found["dist-tags"]["latest"] ?? version
-  return { used: day(found.time[version]), newest, newestDay: day(found.time[newest]) }
+  return { usedDay: day(found.time[version]), newest, newestDay: day(found.time[newest]) }
 }
 
 const { metafile } = await bundle(root, Source.read(root))

@@ -1,6 +1,6 @@
 /**
- * `npm run release -- --version X.Y.Z --out DIR [--key FILE]`: checks, tests and builds the current commit, and writes
- * the files to publish into DIR. docs/releasing.md describes these files and the next steps.
+ * Implements `npm run release -- --version X.Y.Z --out DIR [--key FILE]`. Checks, tests and builds the checked-out
+ * commit, and writes the files to publish into DIR. docs/releasing.md describes these files and the next steps.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import {

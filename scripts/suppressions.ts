@@ -1,4 +1,4 @@
-/** Checks that every comment that disables a rule ends in ` -- reason`. */
+/** Checks that every comment that disables a rule of a linter or compiler gives a reason, in the format `-- reason`. */
 import { globSync, readFileSync } from "node:fs"
 
 const suppression = /\/[/*].*(?:oxlint|eslint)-disable|oxfmt-ignore|@effect-(?:diagnostics|expect)/

@@ -1,8 +1,8 @@
 /**
- * Measures the executable with other flags of V8 and Node: `sweep.ts [--quick] [--only VARIANTS] [--measure NAMES]`.
- * VARIANTS and NAMES are regular expressions. The names are idle, crowd, served, small-0, small-4 and miss. Run this
- * script before scripts/build/RuntimeFlags.ts changes, and after an upgrade of Node. docs/decisions.md has the last
- * results.
+ * Measures the executable with different flags of V8 and Node. Usage: `sweep.ts [--quick] [--only VARIANTS] [--measure
+ * NAMES]`. VARIANTS and NAMES are regular expressions. The names of the measurements are idle, crowd, served, small-0,
+ * small-4 and miss. Run this script before scripts/build/RuntimeFlags.ts changes, and after an upgrade of Node.
+ * docs/decisions.md has the latest results.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"
@@ -28,7 +28,7 @@ const { values } = parseArgs({
 const heap = "--max-old-space-size=192"
 const semi = (mebibytes: number): string => `--max-semi-space-size=${mebibytes}`
 
-/** Enough rounds to distinguish the variants, in about ten minutes. */
+/** The default size of the measurements. It distinguishes the variants, and takes about ten minutes. */
 const workload: Fixture.Workload = {
   ...Fixture.fullWorkload,
   rounds: 3,
@@ -37,7 +37,7 @@ const workload: Fixture.Workload = {
   hugeBytes: undefined
 }
 
-/** The flags of each variant. `v8` replaces the shipped flags of V8; `node` is added to the shipped flags of Node. */
+/** The flags of each variant. `v8` replaces the shipped flags of V8. `node` is added to the shipped flags of Node. */
 const variants: Readonly<Record<string, Partial<RuntimeFlags>>> = {
   shipped: { v8: shippedFlags.v8 },
   none: { v8: [] },

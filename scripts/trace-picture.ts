@@ -1,6 +1,7 @@
 /**
- * Writes docs/pictures/trace-of-a-miss.svg: the trace of one miss. The miss uses real connections to the tests'
- * registry, which requires a token and redirects to a blob store. The times are those of one run.
+ * Writes docs/pictures/trace-of-a-miss.svg, the trace of one request for a package that is not cached. The package
+ * comes over real connections from the test registry. This registry requires a token and redirects to a blob store. The
+ * times are those of this run.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -67,7 +68,7 @@ const [rowHeight, margin, labelWidth, width] = [24, 14, 190, 640]
 const kindOf = ({ error, name }: SpanView): Svg.BoxKind =>
   error === undefined ? (/^(?:GET|HEAD|POST)$/.test(name) ? "ours" : "port") : "bad"
 
-/** Returns the text of a bar: duration, status and path. */
+/** Returns the text of a span's bar, with the duration, status and path. */
 const note = ({ attributes, durationMillis }: SpanView): string => {
   const { "http.response.status_code": status, "url.full": full } = attributes
   const url = (typeof full === "string" ? full : "").replace(/^https?:\/\/[^/]+/, "")

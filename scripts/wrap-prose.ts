@@ -1,4 +1,6 @@
-/** Wraps long lines of prose in all Markdown pages. Table rows are not wrapped: shorten their cells. */
+/**
+ * Wraps long lines of prose in all Markdown pages. Table rows are not wrapped, so long cells must be shortened by hand.
+ */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { markdownPages } from "./Documents.ts"

@@ -16,7 +16,9 @@ beforeAll(async () => {
   built = await bundle(root, source)
 })
 
-/** Runs the script as CommonJS, up to its first `require`. The script sees `version` as the version of Node. */
+/**
+ * Runs the script as CommonJS until it ends or calls `require`. `version` is the version of Node that the script sees.
+ */
 const runOn = (version: string) => {
   const process = { versions: { node: version }, exitCode: 0 }
   const errors: Array<string> = []

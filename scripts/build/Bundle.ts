@@ -5,20 +5,20 @@ import { fileURLToPath } from "node:url"
 import * as Script from "./Script.ts"
 import type { SourceVersion } from "./Source.ts"
 
-/** The program as one script, with esbuild's metadata. */
+/** registry-packages-proxy as one script, with the metadata of esbuild. */
 export interface Bundle {
   readonly script: string
   readonly sourceMap: string
   readonly metafile: Metafile
 }
 
-/** The oldest major version of Node that runs the bundle. */
+/** The oldest major version of Node that can run the bundle. */
 export const minNodeVersion = 26
 
 /**
  * The first lines of the script, which check the version of Node. Node parses the whole script before it runs these
- * lines, so the script uses only syntax that Node 18 can parse. Exit code 2 is the program's code for errors that a
- * restart does not fix.
+ * lines, so the script uses only syntax that Node 18 can parse. registry-packages-proxy uses exit code 2 for errors
+ * that a restart does not fix.
  */
 const guard = `"use strict";
 if (Number(process.versions.node.split(".")[0]) < ${minNodeVersion}) {
@@ -32,7 +32,7 @@ const beside = (name: string): string => fileURLToPath(new URL(name, import.meta
 
 /**
  * Replaces the package `ws` by a module that fails when it is called. Effect's HTTP server imports `ws` for WebSocket
- * upgrades, which this program does not offer. `ws` would take 1 MB of resident memory.
+ * upgrades, but registry-packages-proxy offers none. `ws` would take 1 MB of resident memory.
  */
 const noWebSockets: Plugin = {
   name: "no-websockets",
@@ -45,9 +45,9 @@ const telemetry = "telemetry"
 const sdk = "packages/proxy/src/telemetry/sdk/Sdk.ts"
 
 /**
- * Puts `Sdk`, and all modules that only `Sdk` imports, into a separate part of the script. The part is a second entry
- * point that also imports the program. In the program, TelemetryPart.ts replaces `Sdk` and evaluates the part on
- * demand.
+ * Puts the module `Sdk`, and all modules that only `Sdk` imports, into the telemetry part of the script. For esbuild,
+ * the telemetry part is a second entry point that also imports the program. In the program, TelemetryPart.ts replaces
+ * `Sdk`, and evaluates the telemetry part on demand.
  */
 const separateTelemetry: Plugin = {
   name: "separate-telemetry",
@@ -66,7 +66,7 @@ const separateTelemetry: Plugin = {
 
 /**
  * Replaces `import()` by `require()`, so that the imported module is in the script and is evaluated on demand. esbuild
- * would write a separate file for each remaining `import()`; Bundle.test.ts looks for such files.
+ * would write a separate file for each remaining `import()`. Bundle.test.ts fails if there is such a file.
  */
 const evaluatedLater: Plugin = {
   name: "evaluated-later",
@@ -87,12 +87,12 @@ const evaluatedLater: Plugin = {
 
 /**
  * Escapes all non-ASCII characters, because V8 stores an ASCII script with one byte per character. esbuild itself
- * escapes them everywhere but in regular expressions, where an escape has the same meaning.
+ * escapes these characters everywhere except in regular expressions. An escape has the same meaning there.
  */
 const ascii = (script: string): string =>
   script.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-/** Bundles the program of the checkout at `root` into one readable script with a source map. */
+/** Bundles the sources in the checkout at `root` into one readable script with a source map. */
 export const bundle = async (root: string, source: SourceVersion): Promise<Bundle> => {
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,

@@ -10,7 +10,7 @@ export interface BundledPackage {
   readonly licence: string
   /** Size of the package's code in the bundle, in bytes. */
   readonly bytes: number
-  /** The path of the installed package, relative to the checkout. */
+  /** The path of the installed package, relative to the root of the checkout. */
   readonly directory: string
 }
 

@@ -1,12 +1,12 @@
 import type { BundledPackage } from "./BundledPackages.ts"
 
-/** The release dates of a package, as npm reports them. Days are `YYYY-MM-DD`. */
+/** The release dates of a package, as npm reports them, in the format `YYYY-MM-DD`. */
 export interface Release {
-  /** The day on which the version in use was released. */
-  readonly used: string
+  /** The day on which the version in the bundle was released. */
+  readonly usedDay: string
   /** The version with npm's tag `latest`. */
   readonly newest: string
-  /** The day on which this newest version was released. */
+  /** The day on which the version `newest` was released. */
   readonly newestDay: string
 }
 
@@ -42,7 +42,10 @@ const reasons: Readonly<Record<string, string>> = {
     "YAML of credentials files and kubeconfigs, after packages/kubernetes/src/YamlText.ts has checked size and anchors"
 }
 
-/** Formats a size with about two significant figures. More figures would change with every change of the program. */
+/**
+ * Formats a size with about two significant digits. With more digits, each change of the code would change
+ * docs/dependencies.md.
+ */
 const size = (bytes: number): string => {
   if (bytes >= 1024 * 1024) return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
   const kib = bytes / 1024
@@ -51,8 +54,8 @@ const size = (bytes: number): string => {
 }
 
 /**
- * Returns the rows of the table in docs/dependencies.md; the first row is the head. Throws if a package has no entry in
- * `reasons` or in `releases`, or if `reasons` names a package that is not in the bundle.
+ * Returns the rows of the table in docs/dependencies.md. The first row is the head of the table. Throws if a package
+ * has no entry in `reasons` or in `releases`, or if `reasons` names a package that is not in the bundle.
  */
 export const dependencyRows = (
   packages: ReadonlyArray<BundledPackage>,
@@ -72,8 +75,8 @@ export const dependencyRows = (
           `${name} ${version} has no release date: run node_modules/.bin/node scripts/release-dates.ts`
         )
       }
-      const { newest, newestDay, used } = release
-      return [`\`${name}\``, version, why, size(bytes), licence, used, `${newest} of ${newestDay}`]
+      const { newest, newestDay, usedDay } = release
+      return [`\`${name}\``, version, why, size(bytes), licence, usedDay, `${newest} of ${newestDay}`]
     })
   ]
 }

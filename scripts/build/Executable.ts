@@ -20,12 +20,12 @@ export interface ExecutableOptions {
 }
 
 /**
- * A script whose code cache shows at run time whether V8 accepts the program's code cache; see
- * packages/proxy/src/build/ProgramForm.ts.
+ * A minimal script. Its code cache shows at run time whether V8 accepts the program's code cache, because the same V8
+ * with the same flags made both. packages/proxy/src/build/ProgramForm.ts uses this code cache.
  */
 const probeScript = "0"
 
-/** A program that compiles the script in one file, and writes the script's code cache to another file. */
+/** A Node program that compiles the script in the file `from`, and writes the script's code cache to the file `to`. */
 const compiler = `
   const { readFileSync, writeFileSync } = require("node:fs")
   const [, from, to] = process.argv
@@ -46,9 +46,9 @@ const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
 }
 
 /**
- * Makes the executable, a single executable application (SEA) of Node. It contains Node, the program and the telemetry
- * part. With `codeCache`, it also contains V8's code caches for both parts. The name of the script is relative, so that
- * builds in different folders are equal.
+ * Makes the executable, a single executable application (SEA) of Node. The executable contains Node, the program and
+ * the telemetry part. With `codeCache`, it also contains V8's code caches of both scripts. The path of the script is
+ * relative, so that builds in different folders are equal.
  */
 export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
   const v8Flags = [...flags.v8, reproducible]

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { join } from "node:path"
 import type { BundledPackage } from "./BundledPackages.ts"
 
-/** SPDX names of the licences that shipped third-party code may have. */
+/** The SPDX names of the licences that shipped third-party code may have. */
 export const allowedLicences: ReadonlySet<string> = new Set([
   "0BSD",
   "Apache-2.0",
@@ -19,8 +19,8 @@ const textOf = (directory: string): string => {
 }
 
 /**
- * Writes the licences of the program, of the bundled packages, and of Node with its components into `directory`. Throws
- * if the licence of a package is not allowed.
+ * Writes the licences of registry-packages-proxy, of the bundled packages, and of Node with its components into
+ * `directory`. Throws if the licence of a package is not allowed.
  */
 export const write = (
   root: string,

@@ -6,15 +6,15 @@ import { isAbsolute, join } from "node:path"
 import type { Architecture } from "../../packages/deploy/src/image/Architecture.ts"
 
 interface Pin {
-  /** Name of the npm package with this build of Node. */
+  /** The name of the npm package that contains Node for one architecture. */
   readonly package: string
-  /** Integrity of the npm package, in the format of a lockfile. */
+  /** The integrity of the npm package, in the format of a lockfile. */
   readonly integrity: string
-  /** SHA-256 of the file `bin/node`, in hex. */
+  /** The SHA-256 of the file `bin/node`, in hex. */
   readonly sha256: string
 }
 
-/** The version of Node that builds and runs the program, as in pnpm-workspace.yaml. */
+/** The version of Node that builds and runs registry-packages-proxy. Equal to the version in pnpm-workspace.yaml. */
 export const nodeVersion = "26.10.0"
 
 const pins: Readonly<Record<Architecture, Pin>> = {
@@ -32,7 +32,7 @@ const pins: Readonly<Record<Architecture, Pin>> = {
   }
 }
 
-/** The architecture of this machine; undefined if the program has no executable for it. */
+/** The architecture of this machine. Undefined if no executable can be built for this machine. */
 export const ownArchitecture: Architecture | undefined =
   process.platform !== "linux"
     ? undefined
@@ -56,7 +56,7 @@ const run = (command: string, args: ReadonlyArray<string>, cwd: string): string 
   return stdout
 }
 
-/** The pinned Node for an architecture: paths of its executable and its licence. */
+/** The paths of the executable and of the licence of the pinned Node for one architecture. */
 export interface NodeBinary {
   readonly executable: string
   readonly licence: string
@@ -69,8 +69,8 @@ const check = (file: string, sha256: string): void => {
 }
 
 /**
- * Downloads the npm package of Node with npm, and unpacks it into `target`. Afterwards, `target` is complete or does
- * not exist. Throws if the integrity is wrong.
+ * Downloads the npm package of Node with npm, and unpacks the package into `target`. If this fails, does not create
+ * `target`. Throws if the integrity is wrong.
  */
 const unpack = ({ integrity, package: name }: Pin, target: string): void => {
   const cache = cacheDirectory()
@@ -96,8 +96,8 @@ const unpack = ({ integrity, package: name }: Pin, target: string): void => {
 }
 
 /**
- * Returns the pinned Node for an architecture. Downloads it with npm if it is not in the build's cache. Throws if its
- * SHA-256 is wrong.
+ * Returns the pinned Node for an architecture. Downloads Node with npm if the build's cache does not have this Node.
+ * Throws if the SHA-256 is wrong.
  */
 export const pinnedNode = (architecture: Architecture): NodeBinary => {
   const pin = pins[architecture]

@@ -1,7 +1,7 @@
 /** Flags that are stored in an executable. They apply whenever the executable runs. */
 export interface RuntimeFlags {
   /**
-   * Flags of V8. The code cache is made with the same flags, because V8 accepts a code cache only from a V8 with equal
+   * Flags of V8. The code cache is made with the same flags, because V8 rejects a code cache that was made with other
    * flags.
    */
   readonly v8: ReadonlyArray<string>

@@ -17,7 +17,7 @@ export interface SystemPackage {
 export interface SbomOptions {
   readonly source: SourceVersion
   readonly packages: ReadonlyArray<BundledPackage>
-  /** The system packages of the image that contains the executable. */
+  /** The system packages of the image, if the bill of materials describes an image. Default: none. */
   readonly system?: ReadonlyArray<SystemPackage>
 }
 
@@ -53,7 +53,8 @@ const npm = ({ licence, name, version }: BundledPackage): Models.Component => {
 }
 
 /**
- * Returns Node with its libraries. Their versions are those of the running Node, which has the version `nodeVersion`.
+ * Returns Node and its libraries as components of the bill of materials. The versions of the libraries are those of the
+ * running Node. Its version is `nodeVersion`.
  */
 const node = (): Models.Component => {
   const purl = new PackageURL("generic", undefined, "node", nodeVersion, undefined, undefined)
@@ -81,7 +82,7 @@ const debian = ({ architecture, licence, name, version }: SystemPackage): Models
     licence
   )
 
-/** Returns a UUID that is equal for equal texts. Source: RFC 9562, version 8. */
+/** Returns a UUID as a URN. Equal texts have equal UUIDs. Source: RFC 9562, version 8. */
 const serialNumber = (text: string): string => {
   const hex = createHash("sha256").update(text).digest("hex")
   return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`

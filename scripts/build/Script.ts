@@ -5,18 +5,21 @@ export interface BuiltModule {
 }
 
 /**
- * Separates the program from the telemetry part. In the executable, the telemetry part is an asset that is compiled
- * only if telemetry is on.
+ * The line between the program and the telemetry part of the script. In the executable, the telemetry part is an asset,
+ * which is compiled only if telemetry is on.
  */
 const cut = "// ---- Telemetry: from here on evaluated only where it is on ----\n"
-/** The lines around the telemetry part, which make it a function. TelemetryPart.ts uses the function's name. */
+/**
+ * The lines before and after the telemetry part. With these lines, the telemetry part is a function. TelemetryPart.ts
+ * uses the function's name.
+ */
 const [opened, closed] = ["function telemetryPart(require, program) {\n", "}\n"] as const
 
 const countLines = (text: string): number => text.split("\n").length - 1
 
 /**
- * Matches an import or export at the beginning of a line, as esbuild prints it. A long list of names has one line for
- * each name.
+ * Matches an import or export at the beginning of a line, in the format of esbuild. The statement may have several
+ * lines.
  */
 const statement = /^(?:import ([^"]*?)(?: from )?"([^"]+)"|export (\{[^}]*\}));$/gm
 
@@ -35,7 +38,10 @@ const variables = (clause: string, source: string): string => {
     : `var ${bindings.map((binding) => `${binding} = ${source}`).join(", ")};`
 }
 
-/** Replaces the imports and exports of a module. `exported` makes a statement of the object literal of all exports. */
+/**
+ * Replaces the imports and exports of a module. `exported` receives an object literal of all exports, and returns the
+ * statement that replaces the export.
+ */
 const plain = (text: string, exported: (object: string) => string): string =>
   text.replaceAll(
     statement,
@@ -51,8 +57,9 @@ const plain = (text: string, exported: (object: string) => string): string =>
   )
 
 /**
- * Joins the program and its telemetry part into one script. The telemetry part imports from the program, so it becomes
- * a function of the program's exports. This function is the last statement of the script.
+ * Joins the program and its telemetry part into one script. The telemetry part becomes a function, which is the last
+ * statement of the script. The function receives the program's exports as a parameter, because the telemetry part
+ * imports from the program.
  */
 export const joinParts = (guard: string, program: BuiltModule, telemetry: BuiltModule): BuiltModule => {
   const first = `${guard}${plain(program.text, (object) => `function programExports() { return ${object}; }`)}`
@@ -74,8 +81,8 @@ export const joinParts = (guard: string, program: BuiltModule, telemetry: BuiltM
 }
 
 /**
- * Splits a script that `joinParts` made into the program and the telemetry part. The telemetry part becomes an
- * expression: the function that `joinParts` made of it. Throws if the script has no telemetry part.
+ * Splits a script that `joinParts` returned. `program` is the text of the program. `telemetry` is the text of an
+ * expression, whose value is the function of the telemetry part. Throws if the script has no telemetry part.
  */
 export const splitParts = (script: string): { readonly program: string; readonly telemetry: string } => {
   const [program = "", part] = script.split(cut)

@@ -5,9 +5,11 @@ import { join } from "node:path"
 /** The version and the commit that a build is made from. */
 export interface SourceVersion {
   readonly version: string
-  /** Hash of the commit, with `+changes` if the checkout differs from the commit. `unknown` without git. */
+  /**
+   * The hash of the commit, with the suffix `+changes` if the checkout has uncommitted changes. `unknown` without git.
+   */
   readonly commit: string
-  /** Time of the commit, in seconds since 1970. All built files have this time. 0 without git. */
+  /** The time of the commit, in seconds since 1970. The files of an image have this time. 0 without git. */
   readonly time: number
 }
 
@@ -16,7 +18,7 @@ const git = (root: string, ...args: ReadonlyArray<string>): string | undefined =
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** Reads version, commit and time of the checkout at `root`. The values in `given` take precedence. */
+/** Returns the version, commit and time of the checkout at `root`. The values in `given` take precedence. */
 export const read = (
   root: string,
   given: { readonly [Name in keyof SourceVersion]?: string | undefined } = {}

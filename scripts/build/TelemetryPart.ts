@@ -1,6 +1,9 @@
 import type * as Sdk from "../../packages/proxy/src/telemetry/sdk/Sdk.ts"
 
-/** The part of the script with OpenTelemetry's SDK, as a function of the program's exports. */
+/**
+ * The function that evaluates OpenTelemetry's SDK, and returns the module `Sdk`. `program` contains the program's
+ * exports.
+ */
 type Part = (require: NodeJS.Require, program: object) => typeof Sdk
 
 // scripts/build/Script.ts defines or replaces these names in the script.
@@ -12,7 +15,7 @@ declare const programExports: () => object
 const { getAssetKeys, getRawAsset } = process.getBuiltinModule("node:sea")
 const { Script } = process.getBuiltinModule("node:vm")
 
-/** Compiles the telemetry part from the executable's assets. The line numbers in stack traces are those of main.js. */
+/** Compiles the telemetry part from the executable's assets. Stack traces have the line numbers of main.js. */
 const compile = (): Part => {
   const [text, code] = ["telemetry", "telemetry-code"]
   const script = new Script(Buffer.from(getRawAsset(text)).toString("latin1"), {
@@ -25,5 +28,5 @@ const compile = (): Part => {
 
 const part = typeof telemetryPart === "function" ? telemetryPart : compile()
 
-/** Replaces the export of the module `Sdk` in the bundle. */
+/** The bundle uses this export in place of the module `Sdk`. */
 export const { layer } = part(programRequire, programExports())

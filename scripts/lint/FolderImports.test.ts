@@ -9,7 +9,7 @@ const foldersOf = (name: string): ReadonlyArray<string> => [
   ...new Set(globSync("**/*.ts", { cwd: join(packages, name, "src") }).map(dirname))
 ]
 
-/** Formats the folders as one text, so that a failed test shows the different lines. */
+/** Formats the folders as one text with a line for each folder, so that a failed test shows which lines differ. */
 const listed = (all: Readonly<Record<string, ReadonlyArray<string>>>): string =>
   Object.entries(all)
     .flatMap(([name, folders]) =>

@@ -106,7 +106,10 @@ export const folderImports: Readonly<Record<string, Readonly<Record<string, Read
   }
 }
 
-/** Returns regular expressions for the import paths that are forbidden in `folder`. `all` has the package's folders. */
+/**
+ * Returns regular expressions for the import paths that files in `folder` must not use. `all` are the folders of the
+ * package.
+ */
 export const forbiddenImports = (
   folder: string,
   all: Readonly<Record<string, ReadonlyArray<string>>>

@@ -1,10 +1,11 @@
-/** The texts of a package's sources, by path. */
+/** The texts of source files, by path. */
 export type Sources = Readonly<Record<string, string>>
 
 const withoutComments = (source: string): string => source.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, "")
 
 /**
- * Returns the flags among `keys` whose value no source reads. A mention of the flag itself does not count as a read.
+ * Returns the flags among `keys` whose value no source reads. A mention of the flag's definition, such as
+ * `flags.<key>`, does not count as a read.
  */
 export const unreadFlags = (keys: ReadonlyArray<string>, sources: Sources): ReadonlyArray<string> => {
   const texts = Object.values(sources).map((source) =>
@@ -15,7 +16,7 @@ export const unreadFlags = (keys: ReadonlyArray<string>, sources: Sources): Read
   return keys.filter((key) => !texts.some((text) => new RegExp(`\\b${key}\\b`).test(text)))
 }
 
-/** Returns the text of each top-level declaration by name. A declaration extends to the next one. */
+/** Returns the text of each top-level declaration by name. The text extends to the next declaration. */
 const declarationsOf = (source: string): ReadonlyMap<string, string> => {
   const found = [...source.matchAll(/^(?:export )?(?:const|function|type|interface) (\w+)/gm)]
   return new Map(
@@ -26,7 +27,7 @@ const declarationsOf = (source: string): ReadonlyMap<string, string> => {
   )
 }
 
-/** Returns the metrics of a Metrics.ts that no other source uses. */
+/** Returns the names of the metrics in the text of a Metrics.ts that no source in `others` uses. */
 export const unusedMetrics = (module: string, others: Sources): ReadonlyArray<string> => {
   const declarations = declarationsOf(withoutComments(module))
   const mentions = (text: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(text)

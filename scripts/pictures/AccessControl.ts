@@ -4,7 +4,7 @@ import type { BoxPicture } from "./Boxes.ts"
 
 const time = (limit: Duration.Duration): string => Duration.format(limit)
 
-/** The picture of the decisions on the secure port, in their order. */
+/** The picture of the decisions about a request to the secure port, in the order in which they are made. */
 export const accessControl: BoxPicture = {
   title: "Access control on the secure port",
   description:

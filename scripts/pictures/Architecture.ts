@@ -82,12 +82,15 @@ const product = new Set([
 ])
 
 /**
- * Packages to which the picture has no arrows, because so many arrows would hide others. A note names the importers of
- * each package.
+ * Packages to which the picture has no arrows, because too many packages import them. A note below the picture names
+ * the importers.
  */
 const withoutArrows = ["metrics"]
 
-/** Returns an arrow for each import. Omits imports that follow from other arrows, and imports of `withoutArrows`. */
+/**
+ * Returns an arrow for each import. Omits an import if other arrows lead to the same package, and imports of
+ * `withoutArrows`.
+ */
 const reduced = (imports: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<Arrow> => {
   const reaches = (from: string, to: string): boolean =>
     (imports.get(from) ?? []).some((next) => next === to || reaches(next, to))
@@ -98,7 +101,10 @@ const reduced = (imports: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyA
   )
 }
 
-/** Draws the packages and their imports. Throws if a package has no layer, or imports from a higher layer. */
+/**
+ * Makes the picture of the packages and their imports. Throws if a package has no layer, or imports a package of a
+ * higher layer.
+ */
 export const architecture = (root: string): BoxPicture => {
   const imports = importsOf(root)
   const layerOf = new Map(

@@ -5,7 +5,7 @@ export interface Box {
   readonly title: string
   readonly lines?: ReadonlyArray<string>
   readonly kind?: Svg.BoxKind
-  /** Column and row of the box's centre, from 0. A column may be a fraction. */
+  /** The column and the row of the box's centre, counted from 0. The column may be a fraction. */
   readonly at: readonly [column: number, row: number]
 }
 
@@ -15,11 +15,11 @@ export interface Arrow {
   readonly to: string
   readonly label?: string
   readonly dashed?: boolean
-  /** Position of the label along the arrow, from 0 (start) to 1 (end). */
+  /** The position of the label along the arrow, from 0 (start) to 1 (end). Default: 0.5. */
   readonly labelAt?: number
 }
 
-/** A frame around boxes. A wide frame has the width of the picture. */
+/** A frame around the boxes with the keys in `around`. A `wide` frame has the width of the picture. */
 export interface Frame {
   readonly title: string
   readonly around: ReadonlyArray<string>
@@ -92,8 +92,8 @@ const middleOf = ({ height, width, x, y }: Placed): readonly [number, number] =>
 ]
 
 /**
- * Returns a function that returns the position of one end of an arrow, and the side of its box. Ends on the same side
- * of a box are spread along the side, in the order of the boxes at the other ends.
+ * Returns a function that returns the coordinates of one end of an arrow, and the side of the box at this end. Several
+ * ends at one side of a box are spread along this side. Their order is the order of the boxes at the opposite ends.
  */
 const endsOf = (arrows: ReadonlyArray<Arrow>, placed: ReadonlyMap<string, Placed>) => {
   const ends = arrows.flatMap((arrow) => {
@@ -192,7 +192,7 @@ const drawFrame = (
   ].join("")
 }
 
-/** Draws boxes on a grid, with arrows between them and frames behind them. */
+/** Returns an SVG of boxes on a grid, with arrows between the boxes and frames behind them. */
 export const draw = (picture: BoxPicture): string => {
   const placed = place(picture)
   const width = margin * 2 + picture.columns * picture.columnWidth

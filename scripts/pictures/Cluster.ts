@@ -1,6 +1,6 @@
 import type { BoxPicture } from "./Boxes.ts"
 
-/** The picture of the program in a cluster. */
+/** The picture of registry-packages-proxy in a cluster. */
 export const cluster: BoxPicture = {
   title: "In a cluster",
   description:

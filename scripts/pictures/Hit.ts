@@ -1,6 +1,6 @@
 import { reply, call, selfCall, type SequencePicture, remark } from "./Sequence.ts"
 
-/** The picture of a hit. The program needs no credentials and no registry. */
+/** The picture of a request for a cached package. registry-packages-proxy needs no credentials and no registry. */
 export const hit: SequencePicture = {
   title: "A hit",
   description:

@@ -1,6 +1,9 @@
 import { reply, call, selfCall, type SequencePicture, remark } from "./Sequence.ts"
 
-/** The picture of a miss. The program pulls the package once for all clients. */
+/**
+ * The picture of a request for a package that is not cached. registry-packages-proxy pulls the package once for all
+ * clients.
+ */
 export const miss: SequencePicture = {
   title: "A miss",
   description:

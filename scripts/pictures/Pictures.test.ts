@@ -9,7 +9,7 @@ import { textWidth } from "./Svg.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** Returns the other packages that a package's sources import. */
+/** Returns the workspace packages that the sources of a package import. */
 const importedBy = (name: string): ReadonlyArray<string> => {
   const sources = globSync("**/*.ts", { cwd: join(root, "packages", name, "src") })
   const found = sources.flatMap((file) => [
@@ -20,7 +20,7 @@ const importedBy = (name: string): ReadonlyArray<string> => {
   return [...new Set(found.map(([, other = ""]) => other))].filter((other) => other !== name).toSorted()
 }
 
-/** Returns the text of the source file that declares a port, or an empty string if there is no such file. */
+/** Returns the text of the source file that declares a service (port), or an empty string if no such file exists. */
 const sourceOf = (port: string): string => {
   const [file] = globSync(`packages/*/src/${port}.ts`, { cwd: root })
   return file === undefined ? "" : readFileSync(join(root, file), "utf8")

@@ -1,6 +1,6 @@
 import * as Svg from "./Svg.ts"
 
-/** A participant, drawn as a column. */
+/** A participant of the sequence, drawn as a column. */
 export interface Participant {
   readonly title: string
   readonly subtitle?: string
@@ -8,8 +8,8 @@ export interface Participant {
 }
 
 /**
- * A row of the picture: a call or an answer between two participants, a step of one participant, or a remark across
- * columns.
+ * A row of the picture. `Call` and `Answer` are between two participants, `Own` is an action of one participant, and
+ * `Remark` extends over several columns.
  */
 export type Step =
   | { readonly _tag: "Call" | "Answer"; readonly from: string; readonly to: string; readonly text: string }
@@ -37,7 +37,9 @@ const [margin, headHeight, size] = [14, 44, 12]
 const widthOf = (text: string): number =>
   Math.max(...text.split("\n").map((line) => Svg.textWidth(line, size)))
 
-/** Returns the x coordinate of each participant's column. The texts determine the distances between columns. */
+/**
+ * Returns the x coordinate of each participant's column. The columns are far enough apart for the texts between them.
+ */
 const centresOf = ({ participants, steps }: SequencePicture): ReadonlyMap<string, number> => {
   const keys = Object.keys(participants)
   const heads = keys.map((key) => headWidth(participants[key] ?? { title: "" }))
@@ -106,7 +108,7 @@ const drawStep = (step: Step, top: number, centres: ReadonlyMap<string, number>)
   }
 }
 
-/** Draws the participants as columns with lifelines, and the steps from top to bottom. */
+/** Returns an SVG with the participants as columns, and the steps from top to bottom. */
 export const draw = (picture: SequencePicture): string => {
   const centres = centresOf(picture)
   const entries = Object.entries(picture.participants)

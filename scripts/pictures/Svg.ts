@@ -1,4 +1,4 @@
-/** Two sets of colours. The viewer's system selects light or dark. */
+/** Two sets of colours. The colour scheme of the viewer's system selects one of them. */
 const palettes = {
   light: {
     page: "#ffffff",
@@ -36,7 +36,10 @@ const palettes = {
 
 type Palette = Readonly<Record<keyof (typeof palettes)["light"], string>>
 
-/** The kind of a box: a part of the program, a port, an external component, or a refusal. */
+/**
+ * The kind of a box, for its colours. `ours` is a part of registry-packages-proxy, `port` is a port of its
+ * architecture, `other` is an external component, and `bad` is a refusal.
+ */
 export type BoxKind = "ours" | "port" | "other" | "bad"
 
 const rules = (colours: Palette): string =>
@@ -74,7 +77,7 @@ interface TextOptions {
   readonly halo?: boolean
 }
 
-/** Draws one line of text on the baseline `y`. */
+/** Returns the SVG element of one line of text on the baseline `y`. */
 export const text = (x: number, y: number, content: string, options: TextOptions = {}): string => {
   const { anchor = "middle", bold = false, halo = false, muted = false, size = 13 } = options
   const attributes = `x="${round(x)}" y="${round(y)}" font-size="${size}" text-anchor="${anchor}"`
@@ -83,7 +86,7 @@ export const text = (x: number, y: number, content: string, options: TextOptions
   return `<text ${attributes}${weight}${classes === "" ? "" : ` class="${classes}"`}>${escape(content)}</text>`
 }
 
-/** Draws a rectangle with round corners. */
+/** Returns the SVG element of a rectangle with round corners. */
 export const box = (
   x: number,
   y: number,
@@ -94,18 +97,18 @@ export const box = (
 ): string =>
   `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" rx="6" class="${kind}"${dashed ? ' stroke-dasharray="5 4"' : ""}/>`
 
-/** Draws a line along the path `d`, with an arrowhead at its end. */
+/** Returns the SVG element of a line along the path `d`, with an arrowhead at its end unless `head` is false. */
 export const arrow = (
   d: string,
   options: { readonly dashed?: boolean; readonly head?: boolean } = {}
 ): string =>
   `<path d="${d}" class="line" fill="none" stroke-width="1.3"${options.dashed === true ? ' stroke-dasharray="4 3"' : ""}${options.head === false ? "" : ' marker-end="url(#head)"'}/>`
 
-/** Returns path commands with rounded numbers: `path("M", 1, 2, "L", 3, 4)`. */
+/** Returns path commands with rounded numbers, for example for `path("M", 1, 2, "L", 3, 4)`. */
 export const path = (...parts: ReadonlyArray<string | number>): string =>
   parts.map((part) => (typeof part === "number" ? round(part) : part)).join(" ")
 
-/** Draws a whole picture. Screen readers read `title` and `description`. */
+/** Returns a whole SVG. Screen readers read `title` and `description`. */
 export const picture = (
   width: number,
   height: number,

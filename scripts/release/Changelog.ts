@@ -1,4 +1,7 @@
-/** Matches the heading of a release in docs/CHANGELOG.md. Source: the format of keepachangelog.com. */
+/**
+ * Matches the heading of a release, or of the unreleased changes, in docs/CHANGELOG.md. Source: the format of
+ * keepachangelog.com.
+ */
 const heading = /^## \[(?<name>[^\]]+)\](?: - (?<day>\d{4}-\d\d-\d\d))?$/gm
 
 interface Section {
@@ -18,7 +21,7 @@ const sections = (text: string): ReadonlyArray<Section> => {
 }
 
 /**
- * Returns the changelog with a section for `version`. If there is none, the section of unreleased changes becomes this
+ * Returns the changelog with a section for `version`. If `text` has no such section, the unreleased changes become this
  * section, with the date `day`. Throws if the section would be empty, since a release without changes is a mistake.
  */
 export const withReleaseSection = (text: string, version: string, day: string): string => {

@@ -42,7 +42,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-/** Returns the packages that a module imports, except Node's own modules. */
+/** Returns the names of the packages that the text of a module imports, without Node's own modules. */
 const imported = (text: string): ReadonlyArray<string> =>
   [...text.matchAll(/(?:\bfrom |\bimport\(|^import )"(?!node:)((?:@[^/"]+\/)?[^./"][^/"]*)/gm)].map(
     ([, name = ""]) => name

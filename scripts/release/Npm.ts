@@ -75,7 +75,7 @@ const tarballOf = async (directory: string, files: ReadonlyArray<string>): Promi
   return gzipSync(await packTar(entries), { level: 9 })
 }
 
-/** Files of every tarball, in addition to the `files` of its package.json. */
+/** The names of the files that every tarball contains, in addition to the `files` of its package.json. */
 const always = ["LICENSE", "README.md", "package.json"]
 
 const filesOf = (directory: string, { files = [] }: Manifest): ReadonlyArray<string> =>
@@ -88,8 +88,8 @@ const filesOf = (directory: string, { files = [] }: Manifest): ReadonlyArray<str
   ].toSorted()
 
 /**
- * Packs the packages that have a `publishConfig`, from the checkout at `root` into `out`. The tarballs have the format
- * of `npm publish`. Returns the paths of the tarballs. Equal sources give equal bytes.
+ * Compiles and packs the packages that have a `publishConfig`, from the checkout at `root`. Writes tarballs in the
+ * format of `npm publish` into the directory `out`. Returns the paths of the tarballs. Equal sources give equal bytes.
  */
 export const packTarballs = async (root: string, out: string): Promise<ReadonlyArray<string>> => {
   const all = packagesOf(root)

@@ -11,8 +11,8 @@ export interface PackageManifest {
 }
 
 /**
- * Versions for dependencies that are written as `workspace:*`, `catalog:` or `catalog:NAME`. `catalog:` means the
- * catalog `default`.
+ * The versions of dependencies whose range in package.json is `workspace:*`, `catalog:` or `catalog:NAME`. `catalog:`
+ * means the catalog `default`.
  */
 export interface Workspace {
   readonly packages: ReadonlyMap<string, string>

@@ -5,17 +5,20 @@ import { join } from "node:path"
 const git = (root: string, ...args: ReadonlyArray<string>): Buffer =>
   execFileSync("git", ["-C", root, ...args], { maxBuffer: 1024 * 1024 * 1024 })
 
-/** Returns the hash of the current commit in the checkout at `root`. */
+/** Returns the hash of the checked-out commit (HEAD) in the checkout at `root`. */
 export const currentCommit = (root: string): string => git(root, "rev-parse", "HEAD").toString().trim()
 
-/** Returns the changed tracked files of the checkout at `root`, as lines of `git status --porcelain`. */
+/**
+ * Returns the tracked files of the checkout at `root` that have uncommitted changes, as lines of `git status
+ * --porcelain`.
+ */
 export const changedFiles = (root: string): ReadonlyArray<string> =>
   git(root, "status", "--porcelain", "--untracked-files=no")
     .toString()
     .split("\n")
     .filter((line) => line !== "")
 
-/** Writes the files of the current commit into `directory`. */
+/** Writes the files of the checked-out commit (HEAD) into `directory`. */
 export const writeCommittedFiles = (root: string, directory: string): void => {
   mkdirSync(directory, { recursive: true })
   execFileSync("tar", ["-x", "-C", directory], { input: git(root, "archive", "--format=tar", "HEAD") })
