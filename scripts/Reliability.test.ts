@@ -6,8 +6,8 @@ const page = fileURLToPath(new URL("../docs/reliability.md", import.meta.url))
 const text = readFileSync(page, "utf8")
 
 /**
- * The minimum number of constant characters in a string or template that may be the title of a test. A template with
- * few constant characters would match too many titles.
+ * The minimum number of constant characters in a string or template that may be the title of a test. A shorter template
+ * would match too many titles.
  */
 const fewestCharacters = 8
 

@@ -41,9 +41,8 @@ export const realmUrl = (realm: string, base: HttpUrl): HttpUrl | undefined =>
 const nonEmpty = (value: string | undefined): string | undefined => (value === "" ? undefined : value)
 
 /**
- * Chooses one of the challenges in a 401 response from `url`. Prefers a Bearer challenge whose `realm` is a valid
- * {@link realmUrl}, then Basic, then any other Bearer challenge. `scope` is used for a Bearer challenge without a
- * scope.
+ * Chooses one of the challenges in a 401 response from `url`. Prefers a Bearer challenge whose realm {@link realmUrl}
+ * accepts, then Basic, then any other Bearer challenge. `scope` is used for a Bearer challenge without a scope.
  */
 export const choose = (
   response: HttpClientResponse.HttpClientResponse,

@@ -100,8 +100,8 @@ export class ResumeDelays {
 
 /**
  * Waits for the delay, and then runs `attempt` to resume a body at `offset`. Makes at most {@link Limits.maxResumes}
- * attempts within {@link Limits.totalAttemptsTimeout}. `receivedBytes` is the number of bytes that the broken connection
- * delivered.
+ * attempts within {@link Limits.totalAttemptsTimeout}. `receivedBytes` is the number of bytes that the broken
+ * connection delivered.
  */
 export const resume = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
