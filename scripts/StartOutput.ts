@@ -42,8 +42,8 @@ export const runStart = (root: string, args: ReadonlyArray<string> = []): Promis
   })
 
 /**
- * Returns the table of packages and the curl command from the output, as the READMEs show them. Throws if one is
- * missing.
+ * Returns the table of packages and the curl command from the output, as the READMEs show them. Throws if the table or
+ * the command is missing.
  */
 export const excerpt = (output: string): string => {
   const lines = output.split("\n")

@@ -1,7 +1,7 @@
 /**
- * Prints the tables of docs/scaling.md. They show rollouts to 10, 100, 1,000 and 10,000 nodes, simulated in virtual
- * time. Options change these numbers, for example: `scripts/scaling.ts --masters 3,5 --nodes 1000 --master-gbit 10
- * --node-gbit 1 --upstream-gbit 0.1 --cache-gib 1`.
+ * Prints the tables of docs/scaling.md. The tables show rollouts to 10, 100, 1,000 and 10,000 nodes, simulated in
+ * virtual time. Options change these numbers, for example: `scripts/scaling.ts --masters 3,5 --nodes 1000 --master-gbit
+ * 10 --node-gbit 1 --upstream-gbit 0.1 --cache-gib 1`.
  */
 import { parseArgs } from "node:util"
 import { randomGenerator, simulate } from "../packages/deploy/src/Scaling.ts"
@@ -25,7 +25,7 @@ const gigabit = 125e6
 const mebibyte = 1024 * 1024
 const seed = Number(values.seed)
 
-// Sizes from 1 to 98 MiB, uniform on a logarithmic scale: binaries, images of system components, kernels.
+// The sizes are from 1 to 98 MiB, uniform on a logarithmic scale, like those of binaries, system images and kernels.
 const draw = randomGenerator(seed)
 const packages = Array.from({ length: Number(values.packages) }, () => 98 ** draw() * mebibyte)
 

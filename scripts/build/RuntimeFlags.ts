@@ -8,12 +8,12 @@ export interface RuntimeFlags {
   readonly node: ReadonlyArray<string>
 }
 
-/** The flags of the shipped executable. docs/decisions.md has the measurements behind them. */
+/** The flags of the shipped executable. docs/decisions.md has the measurements that led to these flags. */
 export const shippedFlags: RuntimeFlags = {
   v8: [
     "--max-semi-space-size=4",
     "--max-old-space-size=192",
-    // Lets pulls free the memory of their chunks: packages/node-net/src/http/BodyReader.ts.
+    // Lets packages/node-net/src/http/BodyReader.ts free the memory of received chunks.
     "--expose-gc",
     // listen() tests its address with a regular expression. Without this flag, V8 first compiles the expression to
     // bytecode, which takes 1.7 MB of memory.

@@ -54,7 +54,7 @@ const npm = ({ licence, name, version }: BundledPackage): Models.Component => {
 
 /**
  * Returns Node and its libraries as components of the bill of materials. The versions of the libraries are those of the
- * running Node. Its version is `nodeVersion`.
+ * running Node, whose version is `nodeVersion`.
  */
 const node = (): Models.Component => {
   const purl = new PackageURL("generic", undefined, "node", nodeVersion, undefined, undefined)

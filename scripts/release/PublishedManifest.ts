@@ -31,7 +31,7 @@ const versionOf = (workspace: Workspace, name: string, range: string): string =>
 }
 
 /**
- * Returns the published package.json of a workspace package. `exports` name the built files, each dependency has a
+ * Returns the published package.json of a workspace package. Its `exports` name the built files, each dependency has a
  * version from npm, and development dependencies are removed. Throws if `publishConfig` has no exports, or if the
  * workspace has no version of a dependency.
  */

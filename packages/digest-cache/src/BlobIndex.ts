@@ -4,7 +4,7 @@ import type { PackageKey } from "./PackageKey.ts"
 import { Option } from "effect"
 
 /**
- * Returns the map key of a name: the manifest digest, or `<index digest>@<platform>` for a package of an image index.
+ * Returns the map key of a name. This is the manifest digest, or `<index digest>@<platform>` for a package of an index.
  */
 const keyOf = (name: Pick<BlobName, "manifestDigest" | "platform">): string =>
   Option.match(name.platform, {

@@ -43,7 +43,7 @@ const parseDigest = (text: string): Option.Option<Digest> =>
 
 const decodePlatform = Schema.decodeUnknownOption(Platform)
 
-// The separators of a platform have a meaning in paths and names: linux/arm64/v8.5 is written as linux-arm64-v8_5.
+// The separators of a platform have another meaning in file names, so linux/arm64/v8.5 is written as linux-arm64-v8_5.
 const formatPlatform = (platform: Platform): string => platform.replaceAll("/", "-").replaceAll(".", "_")
 const parsePlatform = (text: string): Option.Option<Platform> =>
   decodePlatform(text.replaceAll("-", "/").replaceAll("_", "."))

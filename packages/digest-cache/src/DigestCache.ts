@@ -78,7 +78,7 @@ export class DigestCache extends Context.Service<
   ): Layer.Layer<DigestCache> =>
     Layer.provide(DigestCache.layerStore(options), BlobStore.layerMemory(options))
 
-  /** Caches nothing: downloads and verifies the package for each request. */
+  /** Caches nothing. Downloads and verifies the package for each request. */
   static readonly layerDisabled: Layer.Layer<DigestCache> = Layer.sync(DigestCache, () => disabledCache)
 
   /**

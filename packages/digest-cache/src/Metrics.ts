@@ -53,6 +53,6 @@ export const degraded = Metric.gauge(`${prefix}_cache_degraded`, {
   description: "1 while the store fails and packages bypass the cache, else 0"
 })
 
-/** Sets the two metrics of a store's content: the size in bytes, and the number of packages. */
+/** Sets the metrics for the total size, in bytes, and the number of the packages in a store. */
 export const reportUsage = (bytes: number, count: number): Effect.Effect<void> =>
   Effect.andThen(Metric.update(cacheSize, bytes), Metric.update(cacheEntries, count))

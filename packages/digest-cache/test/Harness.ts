@@ -27,16 +27,16 @@ export const openIn = (directory: string): ReadonlyArray<string> =>
   })
 
 /**
- * The environment of one test: a temporary directory, and caches that store packages in this directory. A test can make
- * file operations wait or fail.
+ * The environment of one test. Contains a temporary directory, and makes caches that store packages in this directory.
+ * A test can make file operations wait or fail.
  */
 export interface Harness {
   readonly directory: string
   readonly faults: FileFaults["Service"]
   readonly fs: FileSystem.FileSystem
   /**
-   * Effects that run before and after each file operation. A test replaces these hooks to observe, delay or fail an
-   * operation.
+   * The functions that run before and after each file operation. A test replaces these hooks to observe, delay or fail
+   * an operation.
    */
   readonly hooks: { before: FileInterceptor["before"]; after: FileInterceptor["after"] }
   /** Makes a cache that stores packages in `directory`, or in `options.directory`. */

@@ -35,8 +35,8 @@ const requestSeconds = Metric.histogram(`${prefix}_request_seconds`, {
 
 const operations = ["ping", "manifest", "blob", "token"] as const
 /**
- * The operation of a request to an upstream server: `ping` (`GET /v2/`), `manifest` or `blob` on a registry or a
- * redirect target, `token` on a token service.
+ * The operation of a request to an upstream server. `ping` is `GET /v2/`. `manifest` and `blob` are requests to a
+ * registry or its redirect target. `token` is a request to a token service.
  */
 export type UpstreamOperation = (typeof operations)[number]
 const retryKinds = ["attempt", "resume"] as const

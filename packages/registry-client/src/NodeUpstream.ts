@@ -64,9 +64,9 @@ const destinationOf = ({ host, scheme }: UpstreamTarget) => {
 }
 
 /**
- * Connects through node-net. Connects with the TCP, TLS and HTTP code of the package node-net. Each pair of server and
- * CA has one connection pool. A pool closes after it was idle for `idleTimeout`. If a proxy variable is invalid,
- * `Upstream.client` fails for all servers. registry-packages-proxy therefore checks these variables at start.
+ * Connects with the TCP, TLS and HTTP code of the package node-net. Each pair of server and CA has one connection pool.
+ * A pool closes after it was idle for `idleTimeout`. If a proxy variable is invalid, `Upstream.client` fails for all
+ * servers. registry-packages-proxy therefore checks these variables at start.
  */
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
   const { connectTimeout = "5 seconds", env = {}, idleTimeout = "1 minute", maxConnections = 256 } = options

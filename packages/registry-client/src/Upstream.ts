@@ -5,7 +5,7 @@ import type { ConnectionFailed } from "./RegistryError.ts"
 /** A server, and the certificates to trust for connections to it. */
 export interface UpstreamTarget {
   readonly scheme: "https" | "http"
-  /** Host and port as in a URL: in lowercase, without the scheme's default port. */
+  /** The host and port of a URL, in lowercase and without the scheme's default port. */
   readonly host: string
   /**
    * PEM certificates to trust in addition to the system's. If undefined, only the system's certificates are trusted.

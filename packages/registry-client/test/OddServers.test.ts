@@ -98,7 +98,7 @@ describe("response heads of 21 KB, as from Google's Artifact Registry", () => {
 })
 
 describe("a manifest response", () => {
-  // node-net tests how these responses are read; this tests that a pull works with them.
+  // The tests of node-net show how these responses are read. This test shows that a pull works with them.
   for (const { bytes, closesConnection, situation } of oddResponses.filter(
     ({ expected }) => expected._tag === "Response" && expected.status === 200 && expected.body === "hello"
   )) {

@@ -151,7 +151,7 @@ describe("the proxy in HTTPS_PROXY", () => {
           const anchors = yield* temporaryFile(tls?.ca ?? "")
           const { buffers, result } = yield* pull({
             secure: true,
-            // The machine trusts the CA of the proxy; the registry has a CA of its own.
+            // The machine trusts the CA of the proxy. The registry has a CA of its own.
             variables: (host) => ({
               HTTPS_PROXY: secureProxy ? `https://${host}` : host,
               SSL_CERT_FILE: anchors
@@ -258,7 +258,7 @@ describe("the proxy in HTTP_PROXY", () => {
         const { proxy, result } = yield* whileTimePasses(
           pull({ secure: false, variables: (host) => ({ HTTP_PROXY: host, NO_PROXY }) })
         )
-        // A direct connection fails: DNS does not have the name.
+        // A direct connection fails, because DNS does not have the name.
         assert.isTrue(Result.isFailure(result))
         assert.lengthOf(proxy.requests, 0)
       }

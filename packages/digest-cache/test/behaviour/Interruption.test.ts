@@ -12,10 +12,7 @@ import { assertRoom, defaultCap, openIn, unfinished, withHarness } from "../Harn
 const large = 1_000_003
 const small = 10_000
 
-/**
- * The byte positions at which a source pauses: before `resolve` returns (-1), at the first byte, midway, and at the
- * end.
- */
+/** The byte positions at which a source pauses. -1 is a pause before `resolve` returns. */
 const stages = (size: number) => [-1, 0, size >> 1, size]
 
 const causeTag = (

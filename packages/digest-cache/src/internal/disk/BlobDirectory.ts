@@ -9,8 +9,8 @@ import type { CurrentFingerprint, FileVersion } from "./FileVersion.ts"
 export const permissions = { directory: 0o700, file: 0o600 } as const
 
 /**
- * If `utimes` receives this time, it does not change the modification time, because libuv converts NaN to `UTIME_OMIT`.
- * A modification time that was read earlier could hide a later write by another program.
+ * A modification time that makes `utimes` change only the access time, because libuv converts NaN to `UTIME_OMIT`.
+ * Writing back a modification time that was read earlier could hide a later write by another program.
  */
 const unchangedTime = new Date(Number.NaN)
 

@@ -11,8 +11,8 @@ import * as PendingDeletes from "./PendingDeletes.ts"
 import type { Recovery } from "./Recovery.ts"
 
 /**
- * Manages the disk space of packages: reserves space, evicts packages, and releases space. Only one reservation,
- * eviction, removal or commit runs at a time.
+ * Reserves and releases disk space for packages, and evicts packages. Only one reservation, eviction, removal or commit
+ * runs at a time.
  */
 export const make = (options: {
   readonly cap: number

@@ -44,7 +44,7 @@ export class FileVersion {
   #superseded = false
   /** A latch that opens when the `change` in progress ends. Undefined while no `change` is in progress. */
   #changing: Latch.Latch | undefined = undefined
-  /** The number of begun calls of `change` plus the number of ended calls. */
+  /** Increases when a call of `change` begins and when it ends, so that `compare` notices the call. */
   #changes = 0
 
   constructor(fingerprint: Fingerprint) {

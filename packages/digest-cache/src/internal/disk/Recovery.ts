@@ -16,7 +16,7 @@ export type FileOnDisk =
 
 const lastUsedOf = (found: FileOnDisk): number => (found._tag === "Entry" ? found.lastUsed : 0)
 
-/** True if the file belongs to the program's user and other users have access to it. */
+/** True if the file belongs to the user of this process, and other users have access to the file. */
 const isLoose = (info: FileSystem.File.Info): boolean =>
   (info.mode & 0o077) !== 0 && Option.contains(info.uid, process.getuid?.())
 

@@ -6,8 +6,8 @@ export const stoppedCause = Cause.fail(new BodyError({ reason: new Stopped({}) }
 
 /**
  * Forks an effect into `scope`. Always runs `finish` with the effect's exit, even if `scope` is closed before the
- * effect's first step. `Effect.forkIn` alone does not guarantee this: an interruptible fiber that is interrupted before
- * its first step runs no finalizer.
+ * effect's first step. `Effect.forkIn` alone does not guarantee this, because an interruptible fiber that is
+ * interrupted before its first step runs no finalizer.
  */
 export const forkWithFinish = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

@@ -26,7 +26,7 @@ import { FillBufferPool } from "./FillBufferPool.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
 import { readVerified, mismatchError } from "../read/VerifyingReader.ts"
 
-/** The result that the callers of a fill wait for: the first bytes, or the decision to bypass the cache. */
+/** The result that the callers of a fill wait for. Either the first bytes, or the decision to bypass the cache. */
 export type FillOutcome =
   /** The package will not be cached. Each caller downloads the package separately. */
   | { readonly _tag: "Bypass"; readonly descriptor: PackageDescriptor }

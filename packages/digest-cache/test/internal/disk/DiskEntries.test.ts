@@ -31,13 +31,15 @@ const command = fc.oneof(
   fc.record({ _tag: fc.constant("drop"), number: fc.nat(12), size: fc.constant(0) })
 )
 
-/** The expected state: packages in order of last use, and dropped packages that still have holders. */
+/**
+ * The expected state. `kept` are the packages in order of last use. `dropped` are removed packages that have holders.
+ */
 class Model {
   kept: ReadonlyArray<DiskEntry> = []
-  lingering: ReadonlyArray<DiskEntry> = []
+  dropped: ReadonlyArray<DiskEntry> = []
 
   get charged(): number {
-    return [...this.kept, ...this.lingering].reduce((sum, { size }) => sum + chargedSize(size), base)
+    return [...this.kept, ...this.dropped].reduce((sum, { size }) => sum + chargedSize(size), base)
   }
 }
 
@@ -53,7 +55,7 @@ describe("Entries and DiskBudget", () => {
           entry.unlinked = true
           entries.releaseIfUnused(entry)
           model.kept = model.kept.filter((it) => it !== entry)
-          if (entry.holders > 0) model.lingering = [...model.lingering, entry]
+          if (entry.holders > 0) model.dropped = [...model.dropped, entry]
         }
         for (const { _tag, number, size } of commands) {
           const found = entries.find({ manifestDigest: digestOfNumber(number), platform: defaultPlatform })
@@ -87,12 +89,12 @@ describe("Entries and DiskBudget", () => {
               if (found !== undefined) found.holders++
               break
             case "leave":
-              for (const entry of [found, ...model.lingering]) {
+              for (const entry of [found, ...model.dropped]) {
                 if (entry === undefined || entry.holders === 0) continue
                 entry.holders--
                 entries.releaseIfUnused(entry)
               }
-              model.lingering = model.lingering.filter(({ holders }) => holders > 0)
+              model.dropped = model.dropped.filter(({ holders }) => holders > 0)
               break
             case "drop":
               if (found !== undefined) remove(found)

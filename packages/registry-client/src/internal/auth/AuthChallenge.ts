@@ -12,7 +12,7 @@ export interface BearerChallenge {
   readonly scope: string
 }
 
-/** A challenge that this client supports: Basic, or a bearer token. */
+/** A challenge that this client supports. Requires Basic authentication or a bearer token. */
 export type AuthChallenge = { readonly _tag: "Basic" } | BearerChallenge
 
 /** The challenge that was chosen from a response. */

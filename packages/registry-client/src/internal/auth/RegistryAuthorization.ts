@@ -16,9 +16,11 @@ import * as TokenService from "./TokenService.ts"
 
 /** The previous retries of one request. */
 interface Retried {
-  /** True if a refused cached token was replaced. This happens at most once. */
+  /** True if this request has replaced a cached token that the registry refused. A request does this at most once. */
   readonly cachedToken: boolean
-  /** True if a refused fresh token was replaced. This happens at most once. */
+  /**
+   * True if this request has replaced a newly issued token that the registry refused. A request does this at most once.
+   */
   readonly freshToken: boolean
   /** The number of changes of the registry's challenge, at most {@link Limits.maxChallengeChanges}. */
   readonly challengeChanges: number

@@ -1,6 +1,6 @@
 /**
  * A challenge of a WWW-Authenticate field. Scheme and parameter names are in lowercase. Source: RFC 9110, section
- * 11.6.1. Own code, because no maintained library parses a list of challenges without throwing.
+ * 11.6.1. This package has its own parser, because no maintained library parses a list of challenges without throwing.
  */
 export interface Challenge {
   readonly scheme: string

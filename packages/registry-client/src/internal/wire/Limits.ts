@@ -8,7 +8,7 @@ export const bodyIdleTimeout = Duration.seconds(30)
 export const maxAttempts = 4
 /** The maximum total time of the attempts before the first byte is received, or of the attempts of one resume. */
 export const totalAttemptsTimeout = Duration.seconds(45)
-/** The maximum number of consecutive resumes of a body without a received byte. */
+/** The maximum number of consecutive resumes that deliver no byte of a body. */
 export const maxResumes = 5
 /** The delay before the first resume. Each further resume doubles the delay, up to {@link maxResumeDelay}. */
 export const firstResumeDelay = Duration.millis(100)

@@ -59,7 +59,7 @@ const setUp = Effect.fnUntraced(function* (
 
 interface Row {
   readonly situation: string
-  /** Clients that send the same requests. Found in the sources of these clients of 2026-08. */
+  /** Clients that send the same requests, according to their source code of August 2026. */
   readonly sameIn: string
   readonly auth: RegistryAuth
   readonly redirect?: RegistryRedirect

@@ -34,7 +34,7 @@ const rangeOf = ({ headers }: FakeUpstream.ReceivedRequest): string | undefined 
 
 interface BlobRow {
   readonly situation: string
-  /** Clients that also accept the response. Found in the sources of these clients of 2026-08. */
+  /** Clients that also accept the response, according to their source code of August 2026. */
   readonly sameIn: string
   readonly offset?: number
   readonly respond: (request: FakeUpstream.ReceivedRequest) => FakeUpstream.FakeResponse
