@@ -12,15 +12,15 @@ import { UsageError } from "./config/UsageError.ts"
 export interface Cluster {
   readonly location: ClusterLocation.ClusterLocation
   /**
-   * The client of the API server. Provide this same layer to all parts of the program. They then share connections,
-   * kubeconfig and exec plugin.
+   * The client of the API server. Provide this layer object to every part of the program, so that all parts share one
+   * client and its connections.
    */
   readonly layer: Layer.Layer<KubernetesApi>
 }
 
 /**
- * Makes a cluster whose API server is reached over the network. The proxy settings in `env`, such as HTTPS_PROXY,
- * apply.
+ * Makes a cluster with a client that sends requests over the network. The client uses the proxy variables in `env`,
+ * such as HTTPS_PROXY.
  */
 export const make = (location: ClusterLocation.ClusterLocation, env: EnvironmentVariables): Cluster => ({
   location,
@@ -31,8 +31,8 @@ const alternatives = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
   given.map((flag) => `--${flag.name} FILE (or ${Flag.variableName(flag)})`).join(" or ")
 
 /**
- * Returns an error message if the settings require an API server, since they have a secure listener or no credentials
- * file. Called only if the program has no API server.
+ * Returns an error message if a program without an API server cannot run with these settings. It cannot have a secure
+ * listener, and it needs a credentials file.
  */
 const contradiction = (
   settings: Settings,
@@ -55,9 +55,9 @@ const contradiction = (
 }
 
 /**
- * Chooses the API server of the kubeconfig if one is given, else the API server of the cluster in which this pod runs.
- * A pod without a mounted service account token uses no API server if it has credentials files. Fails if the settings
- * require an API server, but there is none.
+ * Returns the cluster of the kubeconfig if --kubeconfig is set, else the cluster in which this pod runs. Returns none
+ * if there is neither. Also returns none if there are credentials files, but the pod has no service account token.
+ * Fails instead of returning none if the settings require an API server.
  */
 export const choose = Effect.fnUntraced(function* (
   settings: Settings,

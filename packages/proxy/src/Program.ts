@@ -21,7 +21,7 @@ import type { Settings } from "./config/Settings.ts"
 import { markSecureListener } from "./process/StartFailure.ts"
 import { UsageError } from "./config/UsageError.ts"
 
-// Not imported: an import evaluates the module's lazy exports, which stay in memory.
+// `getBuiltinModule`, since an import declaration evaluates the module's lazy exports, which stay in memory.
 const { hostname } = process.getBuiltinModule("node:os")
 
 /** The platform services that access files. */
@@ -30,8 +30,8 @@ export type FileServices = FileSystem.FileSystem | Path.Path
 /** The inputs of the program in addition to its settings. */
 export interface ProgramOptions {
   /**
-   * Environment variables. The program uses HTTP_PROXY, HTTPS_PROXY and NO_PROXY (in upper or lower case),
-   * REQUEST_METHOD, SSL_CERT_FILE, SSL_CERT_DIR, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT.
+   * The environment variables. Of these, the program's layers use HTTP_PROXY, HTTPS_PROXY and NO_PROXY (in upper or
+   * lower case), REQUEST_METHOD, SSL_CERT_FILE, SSL_CERT_DIR, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT.
    */
   readonly env: EnvironmentVariables
 }
@@ -42,7 +42,10 @@ export const layerCache = (settings: Settings): Layer.Layer<DigestCache, never, 
     ? DigestCache.layerDisabled
     : DigestCache.layer({ directory: settings.cacheDirectory, cap: settings.cacheRetentionSize })
 
-/** Registries and their credentials, from the credentials files and from the API server, if there is one. */
+/**
+ * The registries and their credentials. Reads the credentials files, watches the API server if there is a cluster, and
+ * logs these sources.
+ */
 export const layerCredentials = (
   settings: Settings,
   cluster: Option.Option<Cluster.Cluster>
@@ -57,17 +60,17 @@ export const layerCredentials = (
   return Layer.unwrap(Effect.as(Effect.logInfo("reading registry credentials", { sources }), store))
 }
 
-/** The client of registries, over the network. */
+/** The client that downloads packages from registries over the network. */
 export const layerRegistry = ({ env }: ProgramOptions): Layer.Layer<RegistryClient> =>
   RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer({ env })))
 
-/** Rejects every caller: for a program without a secure port. */
+/** The access control of a program without a secure port. It rejects every caller. */
 export const layerNoAccess: Layer.Layer<Authenticator | Authorizer> = Layer.mergeAll(
   Authenticator.layerDenyAll,
   Authorizer.layerDenyAll
 )
 
-/** Access control by the API server. Rejects every caller if there is no API server. */
+/** Access control by the cluster's API server. Rejects every caller if there is no cluster. */
 export const layerAccess = (
   cluster: Option.Option<Cluster.Cluster>
 ): Layer.Layer<Authenticator | Authorizer> =>
@@ -82,7 +85,10 @@ export const layerAccess = (
 
 const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || /^[0:]+$/.test(host)
 
-/** The sources of the serving certificate and the client authorities for the secure port at this address. */
+/**
+ * Returns the sources of the secure port's certificate and of the authorities for client certificates. Without
+ * certificate files, the certificate is self-signed, and its names include the host on which the port listens.
+ */
 const tlsSources = (settings: Settings, { host }: ListenAddress): MaterialSources => ({
   serving: Option.match(Option.all([settings.tlsCertFile, settings.tlsPrivateKeyFile]), {
     onNone: () => ({
@@ -107,7 +113,7 @@ const layerTls = (
   TlsMaterial.layer(tlsSources(settings, address)).pipe(
     Layer.catchTag("TlsMaterialError", ({ certificate, detail }) => {
       const { tlsCertFile, tlsPrivateKeyFile, clientCaFile } = flags
-      // A certificate and its key are checked together; the detail says which of them is wrong.
+      // A certificate and its key are checked together. `detail` says which of them is wrong.
       const [flag, ...others] = certificate === "serving" ? [tlsCertFile, tlsPrivateKeyFile] : [clientCaFile]
       const names = [flag, ...others].map(({ name }) => `--${name}`).join(", ")
       const message = `${names}: ${detail}; accepted: ${flag.accepts}`
@@ -115,7 +121,7 @@ const layerTls = (
     })
   )
 
-/** Warns if other hosts can reach the plain port, since it has no access control. */
+/** Logs a warning if other hosts can reach the plain port, since it has no access control. */
 const warnOfOpenPort = ({ address }: HttpServer.HttpServer["Service"]): Effect.Effect<void> =>
   address._tag === "UnixPathAddress" || NetAddress.isLoopback(address.address)
     ? Effect.void
@@ -125,9 +131,8 @@ const warnOfOpenPort = ({ address }: HttpServer.HttpServer["Service"]): Effect.E
       })
 
 /**
- * The HTTP API and its listeners. Requires a cache, credentials and a registry client, which may be mocks. `HttpServer`
- * is the plain listener if there is one, else the secure listener. Without `access`, the secure port rejects every
- * caller.
+ * The HTTP API and its listeners. `HttpServer` is the plain listener if there is one, else the secure listener. Without
+ * `access`, the secure port rejects every caller. The required services may be mocks.
  */
 export const layerServer = <E = never, R = never>(
   settings: Settings,
@@ -159,7 +164,7 @@ export const layerServer = <E = never, R = never>(
   ).pipe(Layer.tap((context) => warnOfOpenPort(Context.get(context, HttpServer.HttpServer))))
 }
 
-/** The whole program, with the given cluster or without one. All parts share the client of the cluster's API server. */
+/** The whole program, with or without a cluster. All its parts share the client of the cluster's API server. */
 export const layerWithCluster = (
   cluster: Option.Option<Cluster.Cluster>,
   settings: Settings,

@@ -3,8 +3,8 @@ import type { UsageError } from "./config/UsageError.ts"
 import { isOff, type TelemetrySettings } from "./telemetry/TelemetrySettings.ts"
 
 /**
- * Exports telemetry with OpenTelemetry: traces of everything that runs under the layer, metrics, and log lines. Each of
- * the three is exported only if the settings enable it. If all are off, no OpenTelemetry module is loaded.
+ * Exports traces, metrics and log lines with OpenTelemetry, each only if the settings enable it. Traces cover all
+ * effects to which this layer is provided. If all three are disabled, loads no OpenTelemetry module.
  */
 export const layer = (settings: TelemetrySettings): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   isOff(settings)

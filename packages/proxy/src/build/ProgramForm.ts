@@ -2,13 +2,16 @@ const { getAssetKeys, getRawAsset, isSea } = process.getBuiltinModule("node:sea"
 const { Script } = process.getBuiltinModule("node:vm")
 
 /**
- * The name of an asset of the executable: a code cache for `probeScript`. The same V8 made this code cache and the
- * program's code cache.
+ * The name of the executable's asset that contains the code cache of `probeScript`. The build makes this code cache
+ * with the same V8 and flags as the program's code cache, so V8 accepts both or neither.
  */
 const probeAsset = "code-cache-probe"
 const probeScript = "0"
 
-/** The form in which the program runs. For an executable, it includes whether V8 accepted the program's code cache. */
+/**
+ * The form in which the program runs. A single executable may contain a code cache, which V8 accepts or rejects at
+ * start.
+ */
 export type ProgramForm =
   | "script"
   | "executable without code cache"
@@ -16,9 +19,9 @@ export type ProgramForm =
   | "executable, code cache rejected"
 
 /**
- * Returns the form of this process. V8 accepts a code cache only from the same V8 with the same flags. Node reports a
- * rejection before any script can listen for it. So this function loads a second code cache, which V8 accepts if and
- * only if it accepted the program's code cache.
+ * Returns the form in which this process runs the program. Node reports a rejected code cache before the program can
+ * listen for the report. So this function loads the code cache in `probeAsset`, which V8 accepts if and only if it
+ * accepted the program's code cache.
  */
 export const programForm = (): ProgramForm => {
   if (!isSea()) return "script"

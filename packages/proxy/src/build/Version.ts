@@ -4,8 +4,10 @@ import manifest from "../../package.json" with { type: "json" }
 declare const BUILD_VERSION: string | undefined
 declare const BUILD_COMMIT: string | undefined
 
-/** The program's version. A build sets it. If the program runs from its sources, it is the version in package.json. */
+/**
+ * The program's version, which a build sets. If the program runs from its sources, it is the version in package.json.
+ */
 export const version: string = typeof BUILD_VERSION === "string" ? BUILD_VERSION : manifest.version
 
-/** The commit that the program was built from; undefined if it runs from its sources. */
+/** The commit from which the program was built. Undefined if it runs from its sources. */
 export const commit: string | undefined = typeof BUILD_COMMIT === "string" ? BUILD_COMMIT : undefined

@@ -10,10 +10,11 @@ import * as Settings from "./Settings.ts"
 import { suggestion } from "./Suggestion.ts"
 import { HelpRequested, UsageError, VersionRequested } from "./UsageError.ts"
 
-// Not effect/cli: it prints an error in several lines and values unescaped, blames the flag for a bad variable, omits
-// defaults and variables from --help, adds flags (--wizard, --no-disable-cache), and takes 4-5 MB of memory.
+// This parser is used instead of effect/cli. effect/cli prints an error in several lines and does not escape values. It
+// names the flag instead of an invalid variable, omits defaults and variables from --help, adds flags such as --wizard,
+// and takes 4-5 MB of memory.
 
-// Not imported: an import evaluates the module's lazy exports, which stay in memory.
+// `getBuiltinModule`, since an import declaration evaluates the module's lazy exports, which stay in memory.
 const { parseArgs } = process.getBuiltinModule("node:util")
 
 const definitions: ReadonlyArray<Flag.Flag<unknown>> = Object.values(flags)
@@ -38,7 +39,9 @@ const unknownFlag = (argument: string): Result.Result<never, UsageError> => {
   return fail(`unknown flag ${quote(name)}; ${hint}`)
 }
 
-/** The texts that were given for each flag, in the order of the arguments. The key is the flag's name. */
+/**
+ * The values that the arguments give for each flag, as texts in the order of the arguments. The key is the flag's name.
+ */
 type GivenTexts = ReadonlyMap<string, ReadonlyArray<string>>
 
 const collect = (
@@ -87,8 +90,8 @@ const decode = (given: GivenTexts, env: EnvironmentVariables): Result.Result<Set
   )
 
 /**
- * Fails if HTTP_PROXY or HTTPS_PROXY is not the address of a usable proxy: an http or https URL, or `HOST[:PORT]`. A
- * lowercase variable overrides the uppercase variable, which is then not checked.
+ * Fails if HTTP_PROXY or HTTPS_PROXY is not a usable proxy address. Accepts http URLs, https URLs and `HOST[:PORT]`. If
+ * the lowercase variable is set, the uppercase variable is neither used nor checked.
  */
 const checkProxies = (env: EnvironmentVariables): Result.Result<void, UsageError> =>
   Result.mapBoth(ProxySettings.fromEnvironment(env), {
@@ -97,8 +100,9 @@ const checkProxies = (env: EnvironmentVariables): Result.Result<void, UsageError
   })
 
 /**
- * Parses the arguments (without the program's name) and the environment variables. Ignores variables that belong to no
- * flag, since Kubernetes sets variables with the same prefix. Pure: reads nothing else, writes nothing.
+ * Parses the arguments (without the program's name) and the environment variables into settings. Fails for invalid or
+ * contradictory settings, and for --help and --version. Ignores variables that belong to no flag, since Kubernetes sets
+ * variables with the program's prefix for Services. Reads and writes nothing else.
  */
 export const parse = (
   args: ReadonlyArray<string>,

@@ -1,19 +1,25 @@
 import { Option, Result, Schema } from "effect"
 import { parseFailure } from "../text/TextSchema.ts"
 
-/** A text that a flag does not accept. `reason` completes a sentence that begins with the text: `is not a duration`. */
+/**
+ * A text that a flag does not accept. `reason` continues a sentence that begins with the text, for example `is not a
+ * duration`.
+ */
 export interface RejectedText {
   readonly text: string
   readonly reason: string
 }
 
 /**
- * A command-line flag and its environment variable. `decode` receives all texts that were given for the flag. If no
- * text was given, `decode` returns the default value.
+ * A command-line flag and its environment variable. `decode` converts the texts given for the flag to its value. If no
+ * text is given, `decode` returns the default value.
  */
 export interface Flag<out A> {
   readonly name: string
-  /** The value's placeholder in --help; undefined for a boolean flag, which accepts a value only after `=`. */
+  /**
+   * The placeholder of the value in --help. Undefined for a boolean flag. A boolean flag accepts a value only after
+   * `=`.
+   */
   readonly metavar: string | undefined
   readonly repeatable: boolean
   readonly accepts: string
@@ -30,7 +36,7 @@ type TextSchema<A> = Schema.ConstraintDecoder<A> & { readonly Encoded: string }
 interface Options<A> {
   readonly name: string
   readonly metavar: string
-  /** The accepted texts, in words that follow "accepted:". */
+  /** A description of the accepted texts, for --help and error messages. It follows the word "accepted". */
   readonly accepts: string
   readonly default: string
   readonly description: string
@@ -43,15 +49,15 @@ const decodeWith = <A>(schema: TextSchema<A>): ((text: string) => Result.Result<
     Result.mapError(decode(text), (error) => ({ text, reason: parseFailure(error.issue) ?? "is not valid" }))
 }
 
-/** A flag with one value. `default` is decoded like a given text. */
+/** Makes a flag with exactly one value. `default` is decoded as if it were given. */
 export const single = <A>({ schema, ...rest }: Options<A>): Flag<A> => {
   const decode = decodeWith(schema)
   return { ...rest, repeatable: false, decode: ([text = rest.default]) => decode(text) }
 }
 
 /**
- * A flag with an optional value. `default` is a text for --help that describes the absence of a value. If `default` is
- * `off`, the text `off` also means no value.
+ * Makes a flag that may be absent. Its value is then none. `default` describes the absence in --help, and is not
+ * decoded. If `default` is `off`, the given text `off` also means none.
  */
 export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option<A>> => {
   const decode = decodeWith(schema)
@@ -66,15 +72,15 @@ export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option
 }
 
 /**
- * A flag that may be given several times. Its variable holds several values, separated by commas. Duplicates are
- * dropped.
+ * Makes a flag that may be given several times. Its environment variable holds several values, separated by commas.
+ * Duplicate values are dropped.
  */
 export const repeated = <A>({ schema, ...rest }: Options<A>): Flag<ReadonlyArray<A>> => {
   const decode = decodeWith(schema)
   return { ...rest, repeatable: true, decode: (texts) => Result.all([...new Set(texts)].map(decode)) }
 }
 
-/** A boolean flag. The default is false. */
+/** Makes a boolean flag with the default value false. */
 export const toggle = (options: { readonly name: string; readonly description: string }): Flag<boolean> => ({
   ...options,
   metavar: undefined,
@@ -91,6 +97,6 @@ export const toggle = (options: { readonly name: string; readonly description: s
   }
 })
 
-/** The name of a flag's environment variable. */
+/** Returns the name of a flag's environment variable. */
 export const variableName = (flag: Flag<unknown>): string =>
   `REGISTRY_PACKAGES_PROXY_${flag.name.toUpperCase().replaceAll("-", "_")}`

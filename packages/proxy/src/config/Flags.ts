@@ -18,9 +18,9 @@ export const Uuid = Schema.String.check(
 )
 
 /**
- * Every flag, by the name of its value in `Settings`. Parsing, variables, --help and docs/configuration.md derive from
- * this object. No flag's name may begin with `port` or `service`: if a Service has the program's name, Kubernetes sets
- * variables such as REGISTRY_PACKAGES_PROXY_PORT.
+ * All flags. The key of a flag is the name of its value in `Settings`. The parser, the environment variables, --help
+ * and docs/configuration.md derive from this object. No flag's name may begin with `port` or `service`. If a Kubernetes
+ * Service has the program's name, Kubernetes sets variables such as REGISTRY_PACKAGES_PROXY_PORT.
  */
 export const flags = {
   listenAddress: Flag.single({

@@ -1,7 +1,8 @@
 import { Duration, Result, Schema } from "effect"
 import { textSchema } from "../text/TextSchema.ts"
 
-// Go's time.ParseDuration, which Kubernetes uses for metav1.Duration. Effect's own text form differs: "30 seconds".
+// The syntax of Go's time.ParseDuration, which Kubernetes uses for metav1.Duration. Effect's own syntax differs, as in
+// "30 seconds".
 const pattern = /^(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$/
 const part = /([0-9.]+)(ns|us|µs|μs|ms|s|m|h)/g
 const millisecondsPer: Readonly<Record<string, number>> = {
@@ -18,8 +19,8 @@ const millisecondsPer: Readonly<Record<string, number>> = {
 const maxMilliseconds = 24 * 3_600_000
 
 /**
- * Parses a Go duration of at most 24 h and rounds it up to whole milliseconds. Fails for a number without a unit,
- * except 0.
+ * Parses a Go duration, such as `1m30s`, and rounds it up to whole milliseconds. Fails if it is negative or longer than
+ * 24 h, or if a number has no unit. Only `0` needs no unit.
  */
 export const parse = (text: string): Result.Result<Duration.Duration, string> => {
   if (text === "0") return Result.succeed(Duration.zero)
@@ -36,7 +37,10 @@ export const parse = (text: string): Result.Result<Duration.Duration, string> =>
     : Result.succeed(Duration.millis(rounded))
 }
 
-/** Formats a duration in Go's syntax, without parts that are 0: 90 s as `1m30s`, one hour as `1h`. */
+/**
+ * Formats a duration in Go's syntax and omits units with the amount 0. For example, 90 s become `1m30s`, and one hour
+ * becomes `1h`.
+ */
 export const format = (duration: Duration.Duration): string => {
   const milliseconds = Duration.toMillis(duration)
   const hours = Math.floor(milliseconds / 3_600_000)
@@ -47,5 +51,5 @@ export const format = (duration: Duration.Duration): string => {
   return text === "" ? "0s" : text
 }
 
-/** A duration from 0 to 24 h, written as in Go and Kubernetes: `30s`, `1m30s`, `500ms`. */
+/** A duration from 0 to 24 h, written as in Go and Kubernetes, such as `30s`, `1m30s` or `500ms`. */
 export const GoDuration = textSchema(Schema.Duration, parse, format)

@@ -36,14 +36,14 @@ const entry = (flag: Flag.Flag<unknown>): string =>
     `      Variable: ${Flag.variableName(flag)}`
   ].join("\n")
 
-/** The line that --version prints. */
+/** Returns the line that --version prints. */
 export const versionText = (): string => {
   const form = commit === undefined ? "sources" : `commit ${commit}`
   const { arch, platform, version: node } = process
   return `${programName} ${version} (${form}, ${programForm()}, Node ${node.slice(1)}, ${platform}-${arch})\n`
 }
 
-/** The text that --help prints. */
+/** Returns the text that --help prints. */
 export const helpText = (): string =>
   [
     `${programName} ${version}: a caching proxy for packages kept in OCI registries`,

@@ -3,8 +3,8 @@ import { flags } from "./Flags.ts"
 import type { Settings } from "./Settings.ts"
 
 /**
- * Logs a warning if --rpp-get-binary-listen-address has an address. The program accepts this flag for compatibility,
- * but ignores it.
+ * Logs a warning if --rpp-get-binary-listen-address is set to an address. The program accepts this flag for
+ * compatibility, but ignores it.
  */
 export const warn = ({ rppGetBinaryListenAddress }: Settings): Effect.Effect<void> =>
   Option.match(rppGetBinaryListenAddress, {

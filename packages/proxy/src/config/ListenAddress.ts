@@ -1,18 +1,18 @@
 import { Option, Result, Schema } from "effect"
 import { textSchema } from "../text/TextSchema.ts"
 
-// Not imported: an import evaluates the module's lazy exports, which stay in memory.
+// `getBuiltinModule`, since an import declaration evaluates the module's lazy exports, which stay in memory.
 const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net")
 
 /**
  * An address to listen on. Without a host, the server listens on every interface, IPv6 and IPv4. An IPv6 `host` has no
- * brackets. With port 0 the system chooses a free port.
+ * brackets. With port 0, the operating system chooses a free port.
  */
 export class ListenAddress extends Schema.Class<ListenAddress>("ListenAddress")({
   host: Schema.Option(Schema.String),
   port: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65535 }))
 }) {
-  /** The options of `net.Server.listen`. */
+  /** Returns the address as options of Node's `net.Server.listen`. */
   get listenOptions(): { readonly host?: string; readonly port: number } {
     return Option.match(this.host, {
       onNone: () => ({ port: this.port }),
@@ -51,7 +51,7 @@ const parseHost = (text: string): Result.Result<Option.Option<string>, string> =
     : Result.fail("has a malformed host")
 }
 
-/** Parses `host:port`, `:port` or `[IPv6]:port`. */
+/** Parses `host:port`, `:port` or `[IPv6]:port`. Fails if the host or the port is not valid. */
 export const parse = (text: string): Result.Result<ListenAddress, string> => {
   const colon = text.lastIndexOf(":")
   if (colon < 0 || text.endsWith("]")) return Result.fail("has no port")
@@ -65,7 +65,7 @@ export const parse = (text: string): Result.Result<ListenAddress, string> => {
   )
 }
 
-/** An address as `parse` accepts it, or `off` for no listener. */
+/** Decodes an address as `parse` does. Decodes `off` to none, which means that there is no listener. */
 export const ListenAddressOrOff = textSchema(
   Schema.Option(Schema.instanceOf(ListenAddress)),
   (text) => (text === "off" ? Result.succeed(Option.none()) : Result.map(parse(text), Option.some)),

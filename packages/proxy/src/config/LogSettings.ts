@@ -4,7 +4,8 @@ import { textSchema } from "../text/TextSchema.ts"
 const Severity = Schema.Literals(["Trace", "Debug", "Info", "Warn", "Error"])
 
 /**
- * The minimum severity of log lines, as Effect names it. Decodes the name in any case, and encodes it in lower case.
+ * The minimum severity of log lines, as Effect names it. Decodes names regardless of upper and lower case, and encodes
+ * them in lower case.
  */
 export const LogLevel = textSchema(
   Severity,
@@ -16,6 +17,6 @@ export const LogLevel = textSchema(
 )
 export type LogLevel = typeof LogLevel.Type
 
-/** The format of log lines: for machines or for people. */
+/** The format of log lines. `json` is for machines, `pretty` is for people. */
 export const LogFormat = Schema.Literals(["json", "pretty"])
 export type LogFormat = typeof LogFormat.Type

@@ -1,14 +1,19 @@
 import { Effect, Layer } from "effect"
 import { ProcessEnvironment } from "./ProcessEnvironment.ts"
 
-/** The names of the flags among the arguments. Each `_` becomes `-`, since Node treats both alike. */
+/**
+ * Returns the names of the flags in a list of arguments. Replaces each `_` in a name by `-`, since Node treats `_` and
+ * `-` alike.
+ */
 const namesIn = (flags: ReadonlyArray<string>): ReadonlyArray<string> =>
   flags.flatMap((flag) => {
     const [name = ""] = flag.split("=", 1)
     return name.startsWith("--") ? [name.replaceAll("_", "-")] : []
   })
 
-/** The names of flags in NODE_OPTIONS that have no effect, since `execArgv` has flags of the same name. */
+/**
+ * Returns the names of the flags in NODE_OPTIONS that have no effect because `execArgv` has flags with the same names.
+ */
 export const ineffectiveFlags = (
   nodeOptions: string | undefined,
   execArgv: ReadonlyArray<string>
@@ -31,7 +36,7 @@ export const warn = (
       })
 }
 
-/** Calls `warn` once, when the layer is built. */
+/** Calls `warn` with this process's NODE_OPTIONS and `execArgv`, when the layer is built. */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
   Effect.flatMap(ProcessEnvironment, ({ env }) => warn(env["NODE_OPTIONS"], process.execArgv))
 )

@@ -1,7 +1,7 @@
 import type { EnvironmentVariables } from "@registry-packages-proxy/node-net/EnvironmentVariables"
 import { Context } from "effect"
 
-// Not imported: an import evaluates the module's lazy exports, which stay in memory.
+// `getBuiltinModule`, since an import declaration evaluates the module's lazy exports, which stay in memory.
 const { writeSync } = process.getBuiltinModule("node:fs")
 
 /** Standard output or standard error. */
@@ -23,7 +23,6 @@ export interface OutputStream {
 export interface ProcessEnvironment {
   /** The command-line arguments after the program's name. */
   readonly args: ReadonlyArray<string>
-  /** The environment variables. */
   readonly env: EnvironmentVariables
   readonly stdout: OutputStream
   readonly stderr: OutputStream
@@ -55,7 +54,7 @@ const outputOf = (stream: typeof process.stdout | typeof process.stderr): Output
   }
 }
 
-/** The environment of this process; tests provide another. */
+/** The arguments, variables, outputs and events of this process. A test may provide others. */
 export const ProcessEnvironment = Context.Reference<ProcessEnvironment>(
   "@registry-packages-proxy/proxy/ProcessEnvironment",
   {

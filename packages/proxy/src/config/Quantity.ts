@@ -39,7 +39,10 @@ const scaleOf = (suffix: string): Scale | undefined => {
 const clamp = (value: bigint): bigint =>
   value > maxExponent ? maxExponent : value < -maxExponent ? -maxExponent : value
 
-/** Parses a quantity as whole bytes. Rounds a fraction up, as Kubernetes does. */
+/**
+ * Parses a Kubernetes quantity and returns it as a whole number of bytes. Rounds a fraction of a byte up, as Kubernetes
+ * does. Fails if the quantity is negative.
+ */
 export const parse = (text: string): Result.Result<number, string> => {
   if (text.length > maxLength) return Result.fail(`is longer than ${maxLength} characters`)
   const match = pattern.exec(text)
@@ -60,7 +63,10 @@ export const parse = (text: string): Result.Result<number, string> => {
     : Result.succeed(Number(bytes))
 }
 
-/** Formats bytes with the largest binary suffix that is exact: 1073741824 as `1Gi`. */
+/**
+ * Formats a number of bytes with the largest binary suffix that needs no fraction. For example, 1073741824 becomes
+ * `1Gi`.
+ */
 export const format = (bytes: number): string => {
   let value = bytes
   let step = -1
@@ -76,7 +82,7 @@ export const ByteCount = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).pipe
 export type ByteCount = typeof ByteCount.Type
 
 /**
- * Bytes written as a Kubernetes quantity.
+ * A number of bytes, written as a Kubernetes quantity such as `512Mi`.
  *
  * Source: kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity.
  */

@@ -2,12 +2,12 @@ import { Option, Record, Result } from "effect"
 import type * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
 
-/** The program's settings: the decoded value of every flag. */
+/** The program's settings. Each property is the decoded value of a flag. */
 export type Settings = { readonly [Name in keyof typeof flags]: Flag.Value<(typeof flags)[Name]> }
 
 /**
- * Decodes the texts that were given for each flag. If a flag does not accept a text, fails with the result of
- * `onRejected`.
+ * Decodes all settings. `textsOf` returns the texts that were given for a flag. If a flag does not accept a text, fails
+ * with the result of `onRejected`.
  */
 export const decode = <E>(
   textsOf: (flag: Flag.Flag<unknown>) => ReadonlyArray<string>,
@@ -32,8 +32,8 @@ export const defaults: Settings = Result.getOrThrow(
 )
 
 /**
- * True if both are the same address and port. Addresses with port 0 are never the same, since the system chooses a
- * different port for each.
+ * True if both listeners have the same host and port. Addresses with port 0 are never the same, since the operating
+ * system chooses a different port for each.
  */
 const isSame = (one: Settings["listenAddress"], other: Settings["listenAddress"]): boolean =>
   Option.exists(Option.all([one, other]), ([one, other]) => one.port !== 0 && String(one) === String(other))

@@ -14,8 +14,9 @@ const distance = (a: string, b: string): number => {
 }
 
 /**
- * Returns the name most similar to `text`: a name that contains `text`, if `text` has at least 4 characters, or a name
- * with a Levenshtein distance of at most 3. None if no name is similar, or if `text` has more than 64 characters.
+ * Returns the name most similar to `text`. The Levenshtein distance between the two must be at most 3. If `text` has at
+ * least 4 characters, a name that contains `text` counts as having the distance 1. Returns none if no name is similar,
+ * or if `text` has more than 64 characters.
  */
 export const suggestion = (text: string, names: ReadonlyArray<string>): Option.Option<string> => {
   if (text.length > 64) return Option.none()

@@ -1,6 +1,8 @@
 import { Runtime, Schema } from "effect"
 
-/** The arguments or environment variables cannot be used. The message has one line. The process exits with code 2. */
+/**
+ * The arguments or the environment variables are not valid. The message has one line. The process exits with code 2.
+ */
 export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", { message: Schema.String }) {
   override readonly [Runtime.errorExitCode] = 2
 }

@@ -26,7 +26,9 @@ import * as UnreadRequest from "./request/UnreadRequest.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** The status in logs and metrics if the client disconnects before the response. It is never sent. */
+/**
+ * The status in logs and metrics of a request whose client disconnects before the response begins. It is never sent.
+ */
 const clientClosedRequest = 499
 
 const plainText = (status: number, text: string, contentType = "text/plain; charset=utf-8"): Response =>
@@ -38,20 +40,25 @@ export interface Handlers {
   readonly handler: Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest | Scope.Scope>
 }
 
-/** The paths of all routes, with their queries. */
+/** The paths of all routes with their queries, for the text of the 404 response. */
 const paths = Object.values(routes).map(({ path, query }) => path + query)
 
-/** Handles an authorised request for one route. */
+/**
+ * Answers a request for one route. The request's method is already checked, and on the secure port its authorization
+ * too.
+ */
 type RouteHandler = (
   request: HttpServerRequest.HttpServerRequest,
   query: string,
   record: RequestRecord.RequestRecord
 ) => Effect.Effect<Response, never, Scope.Scope>
 
-/** Makes the HTTP API, for any listener. It counts every request, and logs every request except probes. */
+/** Makes the HTTP API that all listeners share. It counts every request, and logs every request except probes. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform
-  /** Maximum number of package requests in progress. The default is `httpLimits.maxPackages`. */
+  /**
+   * Maximum number of package requests in progress on all listeners together. The default is `httpLimits.maxPackages`.
+   */
   readonly maxPackages?: number
 }) {
   const { maxPackages = httpLimits.maxPackages } = options
@@ -124,7 +131,7 @@ export const make = Effect.fnUntraced(function* (options: {
     }
   }
 
-  /** Calls the handler of the route, or rejects a method that the route does not allow. */
+  /** Calls the route's handler, or responds with 405 if the route does not allow the request's method. */
   const admitted = (
     request: HttpServerRequest.HttpServerRequest,
     route: RouteName,
@@ -185,11 +192,11 @@ export const make = Effect.fnUntraced(function* (options: {
   })
 
   return {
-    /** Handlers without access control. */
+    /** The handlers of the plain listener, without access control. */
     plainHandlers: handlersFor(undefined),
-    /** Handlers with access control for the secure port. */
+    /** Makes the handlers of the secure listener, with access control by `gate`. */
     secureHandlers: (accessControl: AccessControl) => handlersFor(accessControl),
-    /** Counts, logs and traces a request that a listener rejected before it was read. */
+    /** Counts, logs and traces a request that a listener rejected before the application received it. */
     recordUnread: yield* UnreadRequest.makeRecorder(log, spans)
   }
 })

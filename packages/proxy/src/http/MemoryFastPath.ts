@@ -14,15 +14,12 @@ import { labelOf } from "./request/Routes.ts"
 import * as ServerSpans from "./request/ServerSpans.ts"
 
 /**
- * If a request can be answered without waiting, answers it and returns true. Otherwise returns false, and leaves the
- * request to the application.
+ * Answers a request and returns true if that is possible without waiting. Otherwise sends nothing and returns false.
+ * The application must then handle the request.
  */
 export type FastPath = (request: IncomingMessage, response: ServerResponse) => boolean
 
-/**
- * Headers that only the application handles. The fast path leaves a request with one of these headers to the
- * application.
- */
+/** Headers that the fast path does not support. The application handles each request that has one of them. */
 const applicationHeaders = [
   "range",
   "if-none-match",
@@ -37,15 +34,18 @@ const isEligible = (request: IncomingMessage): boolean =>
   applicationHeaders.every((name) => request.headers[name] === undefined) &&
   RequestHead.problemOf(request) === undefined
 
-/** Maximum number of parsed targets in the cache. */
+/** Maximum number of request targets in the cache of the target parser. */
 const maxTargets = 1024
 
-/** Maximum length of a target in the cache, in characters. */
+/**
+ * Maximum length of a request target that the target parser caches, in characters. Longer targets are parsed for each
+ * request.
+ */
 const maxTargetLength = 512
 
 /**
- * Makes a parser of request targets. It returns undefined for a target that is not a valid package request. It caches
- * results, since many requests have the same few targets.
+ * Makes a parser of request targets. For a target that is not a valid package request, the parser returns undefined.
+ * The parser caches its results, since many requests have the same few targets.
  */
 const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | undefined) => {
   const cached = new Map<string, PackageQuery.PackageQuery>()
@@ -63,14 +63,14 @@ const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | un
 }
 
 /**
- * Answers requests for small packages that are cached in memory. On the secure port, the access decision for the caller
- * must be cached too. The application handles all other requests. The fast path and the application send the same
- * responses. The fast path writes to Node's response directly: Effect's server and a fiber would take several times as
- * long as the rest of the request.
+ * Makes the fast path of a listener. The fast path answers requests for small packages that are cached in memory, with
+ * the same responses as the application. On the secure port, it also requires a cached decision that allows the caller.
+ * It writes directly to Node's response. Effect's server and a fiber would take several times as long as the rest of
+ * the request.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform
-  /** Maximum number of package requests in progress. */
+  /** Maximum number of package requests in progress on all listeners together. */
   readonly maxPackages: number
   readonly log: RequestLog
 }) {

@@ -1,7 +1,7 @@
 import { type Cause, Context, Effect, Tracer } from "effect"
 
 /**
- * The fields of a request's log line. They contain no secret. The method and a valid digest are the only text that the
+ * The fields of a request's log line. They contain no secret. The method and a valid digest are the only texts that the
  * client chose.
  */
 export interface AccessEntry {
@@ -13,18 +13,18 @@ export interface AccessEntry {
   readonly bytes: number
   readonly seconds: number
   readonly cache?: string | undefined
-  /** The host of the registry that was asked; undefined if none was asked. */
+  /** The host of the registry to which the program sent requests for the package. Undefined if there is none. */
   readonly upstream?: string | undefined
   /** The remote address of the connection. It is a proxy's address if the client connects through a proxy. */
   readonly clientAddress?: string | undefined
-  /** The name of the user that the secure port authenticated. */
+  /** The name of the user whom the secure port authenticated. Undefined if there is none. */
   readonly user?: string | undefined
   readonly requestId: string
   /** True if the response began but could not be completed. */
   readonly aborted?: boolean | undefined
-  /** The type of the request's error, from a fixed set. */
+  /** The type of the request's error, from a fixed set of names. Undefined if there is no error. */
   readonly error?: string | undefined
-  /** True if the listener rejected the request before it was read. Its route and user are then unknown. */
+  /** True if a listener rejected the request before the application received it. `route` is then `unknown`. */
   readonly unread?: boolean | undefined
   /** The requested digest, if the request failed with an `error`. */
   readonly digest?: string | undefined
@@ -41,8 +41,9 @@ export type LogRequest = (
 ) => void
 
 /**
- * The level of a request's line. `Error`: a defect of this program. `Warn`: any other 5xx, or a response that was
- * aborted for any reason other than a disconnect of the client. `Info`: all other requests.
+ * Returns the level of a request's log line. It is `Error` for a defect of this program. It is `Warn` for any other 5xx
+ * status, and for a response that was aborted although the client did not disconnect. It is `Info` for all other
+ * requests.
  */
 export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn" | "Error" =>
   error === "defect"
@@ -52,8 +53,9 @@ export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn
       : "Info"
 
 /**
- * The rate-limit key of a request's line; undefined if the line is always written. Lines of failures are limited, since
- * a failure may repeat. Lines of unread requests are limited, since any client can cause them at any rate.
+ * Returns the rate-limit key of a request's log line. Undefined if the line is always written. Lines of failures are
+ * limited, since a failure may repeat. Lines of unread requests are limited, since any client can cause them at any
+ * rate.
  */
 export const rateLimitKey = (entry: AccessEntry): string | undefined =>
   levelOf(entry) === "Info" && entry.unread !== true
@@ -61,8 +63,8 @@ export const rateLimitKey = (entry: AccessEntry): string | undefined =>
     : `${message} ${entry.route} ${entry.status} ${entry.error ?? ""} ${entry.upstream ?? ""}`
 
 /**
- * Writes the log lines of requests without Effect's loggers, which start a fiber that costs more than a small response.
- * Undefined if the program logs without `Logging.layer`.
+ * Writes a request's log line without Effect's loggers. They would start a fiber, which costs more than a small
+ * response. Undefined if the program logs without `Logging.layer`.
  */
 export const RequestLineWriter = Context.Reference<LogRequest | undefined>(
   "@registry-packages-proxy/proxy/AccessLog/Writer",

@@ -5,8 +5,8 @@ import { escape } from "../text/SafeText.ts"
 const nothingToEscape = /^[ -~]*$/
 
 /**
- * Makes a formatter of dates as RFC 3339 in UTC, with milliseconds. It caches the text of the current second, since
- * formatting it for each line would be a third of the cost of a line.
+ * Makes a function that formats dates as RFC 3339 in UTC, with milliseconds. It caches the text of the current second,
+ * since formatting that text for each line would be a third of the cost of a line.
  */
 const timeFormatter = (): ((date: Date) => string) => {
   let second = Number.NaN
@@ -23,8 +23,9 @@ const timeFormatter = (): ((date: Date) => string) => {
 }
 
 /**
- * Makes a formatter of records as JSON objects in one line: `time` (RFC 3339), `level`, `message`, the fields,
- * `trace_id` and `span_id` of the current span, `cause`, and `stack` of a defect.
+ * Makes a function that formats a record as a JSON object in one line. The object has `time` (RFC 3339), `level`,
+ * `message` and the record's fields. A line in a span also has `trace_id` and `span_id`. A line with a cause also has
+ * `cause` and, for a defect, `stack`.
  */
 export const make = (): ((record: LogRecord) => string) => {
   const formatTime = timeFormatter()

@@ -19,8 +19,8 @@ const valueText = (value: unknown): string =>
   typeof value === "string" && bare.test(value) ? value : JSON.stringify(value)
 
 /**
- * Makes a formatter for people: `12:34:56.789 INFO message name=value`, with the time in UTC. The cause and the stack
- * follow on further lines.
+ * Makes a function that formats a record for people, as in `12:34:56.789 INFO message name=value`. The time is in UTC.
+ * The cause and the stack of a defect follow on further lines.
  */
 export const make =
   (options: { readonly colours: boolean }) =>

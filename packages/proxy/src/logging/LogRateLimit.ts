@@ -1,13 +1,13 @@
 import { type Clock, Duration, Effect, FiberSet, type Scope } from "effect"
 import type { LogRecord } from "./LogRecord.ts"
 
-/** The length of a window, in milliseconds. The lines of a key are counted per window. */
+/** The length of a window, in milliseconds. The lines with the same key are counted for each window. */
 const windowMillis = Duration.toMillis("1 minute")
 
-/** Maximum number of keys whose lines are counted. All lines of further keys are written. */
+/** Maximum number of keys whose lines are counted. Lines with any further key are always written. */
 const maxKeys = 1024
 
-/** The state of one key in its current window. `endsAt` is in milliseconds since the epoch. */
+/** The counts of one key in its current window. `endsAt` is in milliseconds since the epoch. */
 interface Window {
   endsAt: number
   written: number
@@ -15,12 +15,16 @@ interface Window {
   skipped: number
 }
 
-/** Writes a line, or skips it if the current window already has `burst` lines with the same key. */
+/**
+ * Writes a line. Skips the line instead if `burst` lines with the same key were already written in the key's current
+ * window.
+ */
 export type WriteLimited = (record: LogRecord, key: string, burst: number) => void
 
 /**
- * Makes a writer that limits the rate of log lines by key. If lines of a key were skipped in a window, the last of them
- * is written when the window ends or the scope closes. Its field `repeated` is the number of skipped lines.
+ * Makes a function that limits the rate of log lines by key. If it skipped lines of a key in a window, it writes the
+ * last of them when the window ends or the scope closes. The field `repeated` of this line is the number of skipped
+ * lines.
  */
 export const make = (
   clock: Clock.Clock,
@@ -52,8 +56,8 @@ export const make = (
     }
 
     /**
-     * When the window ends, writes its last skipped line and begins a new window. In the new window, every line is
-     * skipped.
+     * Writes the window's last skipped line when the window ends, and begins the key's next window. In the next window,
+     * every line is skipped, so that only one line is written for each window.
      */
     const flushLater = (window: Window, now: number): void => {
       run(

@@ -8,7 +8,8 @@ export interface LogRecord {
   readonly level: string
   readonly message: string
   /**
-   * Annotations, the fields of logged objects, and log spans in milliseconds, as JSON values. No value is `undefined`.
+   * The log annotations, the log spans in milliseconds, and the fields of logged objects. Each value is a JSON value
+   * and never `undefined`.
    */
   readonly fields: Readonly<Record<string, unknown>>
   readonly traceId: string | undefined
@@ -33,8 +34,8 @@ const levels: Readonly<Record<string, string>> = {
 }
 
 /**
- * Copies the fields whose value is not `undefined`. The JSON format would omit `undefined` anyway; the pretty format
- * and OTLP would not.
+ * Returns a copy without the fields whose value is `undefined`. JSON would omit these fields anyway, but the pretty
+ * format and OTLP would not.
  */
 export const withoutUndefined = <Fields extends object>(fields: Fields): Record<string, unknown> => {
   const defined: Record<string, unknown> = {}
@@ -70,8 +71,8 @@ const complex = (value: object, depth: number): unknown => {
 }
 
 /**
- * Converts a value to a JSON value: redacts secrets, describes errors, truncates long texts, arrays and deep objects.
- * Never throws.
+ * Converts a value to a JSON value. Redacts secrets, describes errors, and truncates long texts, long arrays and deep
+ * objects. Never throws.
  */
 export const toJsonValue = (value: unknown, depth = 0): unknown => {
   switch (typeof value) {
@@ -104,7 +105,10 @@ const add = (fields: Record<string, unknown>, source: Readonly<Record<string, un
   }
 }
 
-/** Makes a record from the arguments of an Effect logger: texts become the message, objects become fields. */
+/**
+ * Makes a record from the arguments of an Effect logger. Texts become the message. The properties of objects become
+ * fields.
+ */
 export const make = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): LogRecord => {
   const fields: Record<string, unknown> = {}
   add(fields, fiber.getRef(References.CurrentLogAnnotations))

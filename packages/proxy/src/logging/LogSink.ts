@@ -1,16 +1,16 @@
 import { Duration, Effect, Latch, type Scope } from "effect"
 import type { ProcessEnvironment } from "../config/ProcessEnvironment.ts"
 
-/** Maximum number of characters that are buffered for a slow reader. Further lines are dropped. */
+/** Maximum number of characters that are buffered for a slow reader of stdout. Further lines are dropped. */
 export const maxBufferedChars = 1024 * 1024
 
-/** Maximum time that a closing scope waits for the reader to accept the buffered lines. */
+/** Maximum time that a closing scope waits until the reader of stdout has accepted the buffered lines. */
 export const drainTimeout = Duration.seconds(1)
 
 /**
- * Makes a function that writes a line to stdout. All lines of one turn of the event loop are written at once, and at
- * most one write is in progress. Lines beyond `maxBufferedChars` are dropped. `droppedLine` makes a line that reports
- * their number. The buffer is flushed when the scope closes or the process exits.
+ * Makes a function that writes a line to stdout through a buffer. All lines of one turn of the event loop are written
+ * at once, and at most one write is in progress. Lines beyond `maxBufferedChars` are dropped. `droppedLine` makes a
+ * line that reports the number of dropped lines. The buffer is flushed when the scope closes or the process exits.
  */
 export const make = (
   { onExit, stdout }: ProcessEnvironment,

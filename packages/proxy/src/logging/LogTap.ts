@@ -1,7 +1,7 @@
 import { Context } from "effect"
 import type { LogRecord } from "./LogRecord.ts"
 
-/** A second destination for log records, in addition to stdout. `onRecord` is undefined while nothing uses it. */
+/** A second destination for log records, in addition to stdout. `onRecord` is undefined while no exporter uses it. */
 export interface LogDestination {
   onRecord: ((record: LogRecord) => void) | undefined
 }

@@ -27,7 +27,7 @@ const formatter = (
  */
 const maxLinesPerMessage = 20
 
-/** The fields that contain the subject of a line, such as the Kubernetes object that the line is about. */
+/** The fields that identify the subject of a line, such as the Kubernetes object that the line is about. */
 const subjectFields = ["object", "feed", "kind", "name", "resource", "certificate", "review"]
 
 const rateLimitKey = ({ fields, level, message }: LogRecord.LogRecord): string => {

@@ -7,8 +7,8 @@ export interface Exemplar {
 }
 
 /**
- * The last traced measurement of each bucket of each histogram series. The numbers of series and buckets are bounded. A
- * series is a metric's name with labels, as in Prometheus' text format.
+ * The last traced measurement for each bucket of each histogram series. Memory is bounded, since the number of series
+ * and buckets is fixed. A series is named by its metric with labels, as in Prometheus' text format.
  */
 export class Exemplars {
   readonly #bySeries = new Map<string, Map<number, Exemplar>>()
@@ -25,7 +25,7 @@ export class Exemplars {
     )
   }
 
-  /** Returns the exemplar of the bucket with this upper boundary; undefined if the bucket has none. */
+  /** Returns the exemplar of the bucket with this upper boundary. Undefined if the bucket has none. */
   find(series: string, boundary: number): Exemplar | undefined {
     return this.#bySeries.get(series)?.get(boundary)
   }

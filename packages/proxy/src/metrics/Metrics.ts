@@ -13,7 +13,7 @@ const telemetryLostTotal = Metric.counter(`${prefix}_telemetry_lost_total`, {
 const signals = ["traces", "metrics", "logs"] as const
 const lost = labelled(telemetryLostTotal, { signal: signals })
 
-/** Returns the counter of spans, metric points or log lines that could not be exported. */
+/** Returns the counter of the spans, metric points or log lines of this signal that could not be exported. */
 export const telemetryLost = (signal: (typeof signals)[number]) => lost({ signal })
 
 const requestsTotal = Metric.counter(`${prefix}_requests_total`, {
@@ -33,7 +33,7 @@ export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
   description: "1 if V8 rejected the executable's code cache and compiles the program itself; else 0"
 })
 
-/** Connections closed because the client stopped reading or sending. */
+/** Counts connections that were closed because the client stopped reading or sending. */
 export const stalledConnections = Metric.counter(`${prefix}_stalled_connections_total`, {
   description:
     "Connections closed because their client read no byte of a response for 60 seconds, " +
@@ -49,9 +49,9 @@ const refusedConnectionsTotal = Metric.counter(`${prefix}_refused_connections_to
 })
 
 /**
- * The reasons for closing a connection without a response. `too_many_connections`: the listener has the maximum number
- * of connections. `buffered_bytes`: the listener would buffer more than the maximum number of request bytes.
- * `unreadable`: while a response is in progress, the client sends a malformed request or CONNECT.
+ * The reasons for closing a connection without a response. `too_many_connections` means that the listener has its
+ * maximum number of connections. `buffered_bytes` means that the listener would buffer too many request bytes.
+ * `unreadable` means that the client sent a malformed request or CONNECT while a response was in progress.
  */
 const refusedConnectionReasons = ["too_many_connections", "buffered_bytes", "unreadable"] as const
 export type RefusedConnectionReason = (typeof refusedConnectionReasons)[number]
@@ -59,14 +59,14 @@ export type RefusedConnectionReason = (typeof refusedConnectionReasons)[number]
 /** Counts connections that were closed without a response. */
 export const refusedConnections = labelled(refusedConnectionsTotal, { reason: refusedConnectionReasons })
 
-/** The bucket boundaries of histograms in seconds, from 1 ms to 10 min. */
+/** The upper boundaries of the buckets of each histogram in seconds, from 1 ms to 10 min. */
 export const secondsBoundaries = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
 ]
 
 /**
- * The values of the label `cache`: the cache results, and `none` for a request that has no cache result, for example
- * because it failed.
+ * The values of the label `cache`. They are the cache results, and `none` for a request without a cache result, for
+ * example because it failed.
  */
 export const cacheLabels = [...cacheResults, "none"] as const
 export type CacheLabel = (typeof cacheLabels)[number]
@@ -92,17 +92,17 @@ const buildInfoGauge = Metric.gauge(`${prefix}_build_info`, {
   description: "Always 1; the labels are the versions of the program and of Node"
 })
 
-/** Seconds from a package request's head to the first byte of its response. */
+/** Measures the seconds from a package request's head to the first byte of its response. */
 export const timeToFirstByte = labelled(firstByteSeconds, { cache: cacheLabels }, secondsBoundaries)
 
-/** Seconds from a request's head to the end of its response. */
+/** Measures the seconds from a request's head to the end of its response. */
 export const requestSeconds = labelled(
   requestSecondsTotal,
   { handler: anyValue, cache: cacheLabels },
   secondsBoundaries
 )
 
-/** Bytes of response bodies of package requests. */
+/** Counts the bytes in the response bodies of package requests. */
 export const responseBytes = labelled(responseBytesTotal, { cache: cacheLabels })
 
 export const buildInfo = labelled(buildInfoGauge, { version: anyValue, node: anyValue })

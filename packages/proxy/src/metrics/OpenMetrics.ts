@@ -8,7 +8,7 @@ const qualityOf = (member: string): number => {
 }
 
 /**
- * True if an Accept header lists OpenMetrics with at least the quality of Prometheus' text format (RFC 9110, section
+ * True if an Accept header gives OpenMetrics at least the quality of Prometheus' text format (RFC 9110, section
  * 12.5.1).
  */
 export const isPreferred = (accept: string | undefined): boolean => {
@@ -27,7 +27,10 @@ const bucket = /^(.*?),?le="([^"]+)"$/
 
 const canonical = (boundary: string): string => (/^\d+$/.test(boundary) ? `${boundary}.0` : boundary)
 
-/** Converts the line of a bucket: writes its boundary in OpenMetrics notation, and adds its exemplar. */
+/**
+ * Returns the line of a histogram's bucket with its boundary in OpenMetrics notation, and with its exemplar if there is
+ * one.
+ */
 const bucketLine = (line: string, exemplars: Exemplars): string => {
   const [, name = "", labels = "", count = ""] = sample.exec(line) ?? []
   const [, otherLabels = "", boundary = ""] = bucket.exec(labels) ?? []
@@ -42,8 +45,8 @@ const bucketLine = (line: string, exemplars: Exemplars): string => {
 }
 
 /**
- * Converts Prometheus' text format to OpenMetrics: names counter families without `_total`, escapes quotes in help
- * texts, writes boundaries as floating-point numbers, and adds exemplars and `# EOF`.
+ * Converts Prometheus' text format to OpenMetrics. Names counter families without `_total`, escapes quotes in help
+ * texts, writes bucket boundaries as floating-point numbers, and adds exemplars and `# EOF`.
  *
  * Source: OpenMetrics 1.0, "Text format".
  */

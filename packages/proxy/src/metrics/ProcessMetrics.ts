@@ -4,7 +4,7 @@ import { version } from "../build/Version.ts"
 
 const { readdir, readFile } = process.getBuiltinModule("node:fs")
 
-/** The number of open file descriptors; undefined if /proc cannot be read. */
+/** The number of open file descriptors. Undefined if /proc cannot be read. */
 const openDescriptors: Effect.Effect<number | undefined> = Effect.callback((resume) => {
   readdir("/proc/self/fd", (error, names) =>
     // One of the descriptors is that of the directory itself.
@@ -19,18 +19,20 @@ const maxDescriptors: Effect.Effect<number | undefined> = Effect.callback((resum
   })
 })
 
-/** The memory limit in bytes; undefined if there is none. Node then returns 0 or a huge number. */
+/**
+ * Returns the memory limit of the process in bytes. Undefined if there is none, since Node then returns 0 or a huge
+ * number.
+ */
 const memoryLimit = (): number | undefined => {
   const limit = process.constrainedMemory()
   return limit > 0 && limit < 2 ** 50 ? limit : undefined
 }
 
-/**
- * Makes an effect that updates the metrics of the process. Run the returned effect each time before metrics are read.
- */
+/** Makes an effect that updates the metrics of the process. Run this effect each time before metrics are read. */
 export const make: Effect.Effect<Effect.Effect<void>> = Effect.map(Effect.context<never>(), (context) => {
   let previousCpuSeconds = 0
-  // Undefined until metrics are read for the first time: `eventLoopUtilization` makes Node load half a MiB of code.
+  // Undefined until metrics are read for the first time, since `eventLoopUtilization` makes Node load half a MiB of
+  // code.
   let utilization: ReturnType<typeof performance.eventLoopUtilization> | undefined
 
   Metrics.buildInfo({ version, node: process.versions.node }).updateUnsafe(1, context)

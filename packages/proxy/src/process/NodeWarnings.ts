@@ -4,7 +4,10 @@ import { ProcessEnvironment } from "../config/ProcessEnvironment.ts"
 const codeOf = (warning: Error): string | undefined =>
   "code" in warning && typeof warning.code === "string" ? warning.code : undefined
 
-/** Logs Node's warnings (deprecations, leaked listeners, ...), which would otherwise be plain text on stderr. */
+/**
+ * Logs Node's warnings, for example about deprecations and leaked listeners. Otherwise, Node would print them as plain
+ * text on stderr.
+ */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
   Effect.gen(function* () {
     const { onWarning } = yield* ProcessEnvironment

@@ -7,8 +7,8 @@ import * as CauseText from "../text/CauseText.ts"
 import { HelpRequested, UsageError, VersionRequested } from "../config/UsageError.ts"
 
 /**
- * The process's exit code: 0 for success, --help, --version and a requested stop, 2 for a `UsageError`, 1 for any other
- * failure.
+ * Returns the process's exit code. It is 0 for success, --help, --version and a stop by a signal. It is 2 for a
+ * `UsageError`, and 1 for any other failure.
  */
 export const exitCode = (exit: Exit.Exit<unknown, unknown>, isStopping: boolean): number => {
   if (Exit.isSuccess(exit)) return 0
@@ -20,8 +20,8 @@ const print = (output: OutputStream, text: string): Effect.Effect<void> =>
   Effect.callback((resume) => output.write(text, () => resume(Effect.void)))
 
 /**
- * Prints the text of --help or --version to stdout. Prints a failure to stderr in one line, followed by the stack of a
- * defect. Prints nothing for an interruption.
+ * Prints the reason for which the program ended. The text of --help or --version goes to stdout. An error goes to
+ * stderr in one line, followed by the stack if the error is a defect. An interruption prints nothing.
  */
 export const printCause = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.gen(function* () {
@@ -36,8 +36,8 @@ export const printCause = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   })
 
 /**
- * Runs the program and exits the process. The first SIGTERM or SIGINT interrupts the program, and the process exits
- * when its scopes are closed. A second signal exits the process immediately with code 1.
+ * Runs the program and exits the process. The first SIGTERM or SIGINT interrupts the program. The process then exits
+ * when the program's scopes are closed. A second signal exits the process immediately with code 1.
  */
 export const runMain = <A, E>(program: Effect.Effect<A, E>): void => {
   let signals = 0

@@ -23,7 +23,7 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the host name cannot be resolved now"
 }
 
-/** Marks a failure of the secure listener. Unmarked failures are the plain listener's. */
+/** Marks a failure of the secure listener. A failure without this mark belongs to the plain listener. */
 class SecureListenerFailed extends Schema.TaggedError<SecureListenerFailed>()("SecureListenerFailed", {
   cause: Schema.Defect()
 }) {
@@ -80,7 +80,7 @@ const listenAddressOf = ({ address, hostname, port }: ListenError): string => {
   return `${host.includes(":") ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}`
 }
 
-/** Describes in one line why the program could not start or continue. */
+/** Describes in one line why the program could not start or had to end. */
 export const explain = (cause: Cause.Cause<unknown>): string => {
   for (const reason of cause.reasons) {
     if (reason._tag === "Interrupt") continue

@@ -4,7 +4,7 @@ import { Context, type Tracer } from "effect"
 export interface EndedServerSpan {
   readonly name: string
   readonly parent: Tracer.ExternalSpan | undefined
-  /** The start, in nanoseconds since the epoch. `endTime` has the same unit. */
+  /** The time at which the span started, in nanoseconds since the epoch. `endTime` has the same unit. */
   readonly startTime: bigint
   readonly endTime: bigint
   readonly attributes: Readonly<Record<string, string | number>>

@@ -2,11 +2,14 @@ import { type Context, Effect } from "effect"
 import * as Metrics from "../metrics/Metrics.ts"
 import type { Signal } from "./OtelVariables.ts"
 
-/** Counts spans, metric points or log lines that could not be exported. Logs a warning when a loss begins. */
+/**
+ * Counts spans, metric points or log lines that could not be exported. Logs a warning about the first loss since the
+ * start or since a successful export.
+ */
 export interface ExportLoss {
   /** Counts lost items. `reason` is a text from a fixed set or an error code, never the collector's text. */
   readonly add: (count: number, reason: string) => void
-  /** Call this after a successful export. The next loss is then logged again. */
+  /** Call this after a successful export. The next loss is then logged. */
   readonly reset: () => void
 }
 

@@ -10,12 +10,12 @@ import { UsageError } from "../config/UsageError.ts"
 export interface OtelVariable<out A> {
   readonly name: string
   readonly accepts: string
-  /** The default as a text. Callers of `read` apply it. */
+  /** The default value as a text. `read` does not apply it. The callers of `read` do. */
   readonly default: string
   readonly meaning: string
   /** True if the value may contain a secret. Error messages then omit the value. */
   readonly secret: boolean
-  /** Parses a value; returns undefined if the value is not accepted. */
+  /** Parses a value. Returns undefined if the value is not accepted. */
   readonly parse: (text: string) => A | undefined
 }
 
@@ -31,15 +31,15 @@ export const makeSecret = <A>(options: Omit<OtelVariable<A>, "secret">): OtelVar
   secret: true
 })
 
-/** Returns the same variable with another name, such as the name for one signal. */
+/** Returns the variable with another name, such as its name for one signal. */
 export const withName = <A>(variable: OtelVariable<A>, name: string): OtelVariable<A> => ({
   ...variable,
   name
 })
 
 /**
- * Reads the first variable that is set and not empty. Returns none if there is no such variable. Fails if the value of
- * that variable is not accepted.
+ * Returns the value of the first candidate that is set and not empty. Returns none if there is no such candidate. Fails
+ * if that value is not accepted.
  */
 export const read = <A>(
   env: EnvironmentVariables,

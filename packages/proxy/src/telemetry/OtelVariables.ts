@@ -98,8 +98,8 @@ export const exporter = {
 } as const
 
 /**
- * The variables that apply to all signals. Each signal also has its own variables (`signalVariableName`), which take
- * precedence.
+ * The variables that apply to all signals. Each signal also has variables of its own, named by `signalVariableName`,
+ * which take precedence.
  */
 export const otlp = {
   endpoint: makeSecret({
@@ -168,7 +168,7 @@ export const otlp = {
 } as const
 
 /**
- * Returns the name of a signal's own variable. For `traces` and `OTEL_EXPORTER_OTLP_TIMEOUT` it is
+ * Returns the name of a variable for one signal only. For `traces` and `OTEL_EXPORTER_OTLP_TIMEOUT`, it is
  * `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`.
  */
 export const signalVariableName = (signal: Signal, { name }: OtelVariable.OtelVariable<unknown>): string =>
@@ -295,8 +295,8 @@ export const resourceAttributes = make({
 })
 
 /**
- * All of OpenTelemetry's variables that the program reads, except those with a name from `signalVariableName`. For the
- * table in docs/telemetry.md.
+ * All of OpenTelemetry's variables that the program reads, for the table in docs/telemetry.md. Does not include the
+ * variables that `signalVariableName` names.
  */
 export const all: ReadonlyArray<OtelVariable.OtelVariable<unknown>> = [
   disabled,

@@ -1,6 +1,9 @@
 import { Context, Option, Tracer } from "effect"
 
-/** Extracts the caller's span from a request's header fields; none if they have no valid `traceparent`. */
+/**
+ * Returns the caller's span, which the caller of the HTTP API sent in the header field `traceparent`. None if there is
+ * no valid `traceparent`.
+ */
 export type ExtractCallerSpan = (
   headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 ) => Option.Option<Tracer.ExternalSpan>
@@ -16,8 +19,8 @@ const format = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
 const zeros = /^0+$/
 
 /**
- * Parses a `traceparent` header; undefined if it is missing or invalid. In a header of a newer version, reads only the
- * fields of version 00. Source: W3C Trace Context, section 3.2.
+ * Parses a `traceparent` header. Returns undefined if it is missing or not valid. In a header of a newer version, reads
+ * only the fields of version 00. Source: W3C Trace Context, section 3.2.
  */
 export const parseTraceParent = (header: string | undefined): TraceParent | undefined => {
   const [, version, traceId = "", spanId = "", flags = "", more] = format.exec(header ?? "") ?? []
@@ -27,12 +30,12 @@ export const parseTraceParent = (header: string | undefined): TraceParent | unde
     : { traceId, spanId, flags: Number.parseInt(flags, 16) }
 }
 
-/** The value of a header field that occurs once; undefined if it is missing or occurs several times. */
+/** Returns the value of a header field if it is a single text. Undefined if it is missing or an array. */
 export const singleValue = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
   typeof value === "string" ? value : undefined
 
 /**
- * Extracts the caller's span, which becomes the parent of the request's span. Without an OpenTelemetry SDK, only log
+ * Extracts the caller's span, which becomes the parent of the request's span. If the program records no spans, only log
  * lines contain the ids of the caller's span.
  */
 export const CallerSpanExtractor = Context.Reference<ExtractCallerSpan>(

@@ -1,4 +1,4 @@
-/** The parts of a span that a tree shows. */
+/** The data of a span that `render` shows. */
 export interface SpanView {
   readonly traceId: string
   readonly spanId: string
@@ -7,20 +7,20 @@ export interface SpanView {
   /** The start time in milliseconds since the epoch. */
   readonly startMillis: number
   readonly durationMillis: number
-  /** The status message of a failed span; undefined for a successful span. */
+  /** The status message of a failed span. Undefined for a successful span. */
   readonly error: string | undefined
   readonly attributes: Readonly<Record<string, unknown>>
   readonly events: ReadonlyArray<{
     readonly name: string
     readonly attributes: Readonly<Record<string, unknown>>
   }>
-  /** The ids of linked spans. */
+  /** The ids of the spans to which this span has links. */
   readonly links: ReadonlyArray<string>
 }
 
 const durationText = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
 
-/** Attributes that a tree omits. Most of them repeat the span's name or the attributes of another span. */
+/** The attributes that a tree omits. Most of them repeat the span's name or the attributes of another span. */
 const hiddenAttributes = new Set([
   "http.request.method",
   "http.route",
@@ -39,7 +39,10 @@ const shortNames: Readonly<Record<string, string>> = {
   "http.request.resend_count": "resend"
 }
 
-/** The attributes as text. Their names are shortened, by default to the part after the last dot. */
+/**
+ * Returns the attributes as text, except hidden and empty ones. Shortens their names, by default to the part after the
+ * last dot.
+ */
 const attributesText = (attributes: Readonly<Record<string, unknown>>): string =>
   Object.entries(attributes)
     .filter(([name, value]) => !hiddenAttributes.has(name) && value !== "")

@@ -11,13 +11,13 @@ export interface CollectorSettings {
   readonly headers: Redacted.Redacted<Readonly<Record<string, string>>> | undefined
   readonly timeout: Duration.Duration
   readonly compression: "gzip" | "none"
-  /** PEM files, which are read when the program starts. */
+  /** The PEM files for TLS. They are read once, when the program starts. */
   readonly files: {
     readonly [Name in "certificate" | "clientCertificate" | "clientKey"]: TlsFile | undefined
   }
 }
 
-/** A PEM file, and the variable that names it. */
+/** A PEM file, and the environment variable that names it. */
 export interface TlsFile {
   readonly variable: string
   readonly path: string
@@ -76,7 +76,7 @@ export const isOff = ({ logs, metrics, traces }: TelemetrySettings): boolean =>
 
 type Read<A> = Result.Result<A, UsageError>
 
-/** The collector of a signal; none if the signal has no endpoint. */
+/** Returns the collector of a signal. None if the signal has no endpoint. */
 const collectorOf = (
   env: EnvironmentVariables,
   signal: OtelVariables.Signal
@@ -194,8 +194,8 @@ const logsOf = (env: EnvironmentVariables): Read<Option.Option<LogsSettings>> =>
 
 /**
  * Parses OpenTelemetry's standard variables. An empty variable counts as not set. If OTEL_SDK_DISABLED is true, ignores
- * all other variables. Otherwise fails for an invalid value, also of a signal that is off. A general variable that
- * every signal overrides is not read. Pure.
+ * all other variables. Otherwise fails for an invalid value, even of a signal that is disabled. A general variable that
+ * every signal overrides is not checked, unless it is the endpoint. Reads nothing else.
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */

@@ -8,7 +8,7 @@ const maxFrames = 8
 const isObject = (u: unknown): u is Readonly<Record<string, unknown>> => typeof u === "object" && u !== null
 const text = (u: unknown): string => (typeof u === "string" ? u : "")
 
-/** The error as `name: message`. Omits its other fields, which may contain a secret. */
+/** Returns the error as `name: message`. Omits its other fields, which may contain a secret. */
 const headOf = (error: Readonly<Record<string, unknown>>): string => {
   const name = text(error["_tag"]) || text(error["name"])
   const message = text(error["message"])
@@ -36,7 +36,7 @@ export const describeError = (error: unknown): string => {
   return escape(shorten(chain(error, 0).replace(/\s*\n\s*/g, " "), maxLength))
 }
 
-/** Describes all failures and defects of a cause in one line; `interrupted` if it has none. */
+/** Describes all failures and defects of a cause in one line. Returns `interrupted` if the cause has none. */
 export const describeCause = (cause: Cause.Cause<unknown>): string => {
   const described = cause.reasons.flatMap((reason) =>
     reason._tag === "Interrupt" ? [] : [describeError(reason._tag === "Fail" ? reason.error : reason.defect)]
@@ -44,7 +44,10 @@ export const describeCause = (cause: Cause.Cause<unknown>): string => {
   return described.length > 0 ? described.join("; ") : "interrupted"
 }
 
-/** The stack frames of a cause's defects, innermost frame first. Omits the stacks of failures, which are expected. */
+/**
+ * Returns the stack frames of a cause's defects, innermost frame first. Omits the stacks of failures, since failures
+ * are expected.
+ */
 export const defectStack = (cause: Cause.Cause<unknown>): ReadonlyArray<string> =>
   cause.reasons.filter(Cause.isDieReason).flatMap(({ defect }) =>
     defect instanceof Error && defect.stack !== undefined

@@ -2,7 +2,8 @@ import { Effect, Result, Schema, SchemaGetter, SchemaIssue } from "effect"
 
 /**
  * Makes a schema that decodes a text with `parse` and encodes a value with `format`. If `parse` fails, its failure
- * becomes the message of the schema issue. The failure completes a sentence that begins with the text: `has no unit`.
+ * becomes the message of the schema issue. The failure continues a sentence that begins with the text, for example `has
+ * no unit`.
  */
 export const textSchema = <To extends Schema.Constraint>(
   to: To,
@@ -20,7 +21,7 @@ export const textSchema = <To extends Schema.Constraint>(
     })
   )
 
-/** Returns the failure of `parse` from the issue of a `textSchema`; undefined for any other issue. */
+/** Returns the failure of `parse` from the issue of a `textSchema`. Undefined for any other issue. */
 export const parseFailure = (issue: SchemaIssue.Issue): string | undefined => {
   switch (issue._tag) {
     case "InvalidValue":

@@ -17,8 +17,9 @@ import { type RouteName, routes } from "../request/Routes.ts"
 /** The access control of the secure port. */
 export interface AccessControl {
   /**
-   * Authenticates and authorizes a request. Returns the problem of a refused request, undefined for an allowed one.
-   * Sets `record.user` if the caller is authenticated.
+   * Authenticates the caller and authorizes the request. Returns undefined if the request is allowed, else the problem
+   * to respond with. Sets `record.user` if the caller is authenticated. Allows every request for a route whose `access`
+   * is `anonymous`.
    */
   readonly check: (
     request: IncomingMessage,
@@ -31,8 +32,8 @@ export interface AccessControl {
    */
   readonly cachedUser: (request: IncomingMessage, route: RouteName) => string | undefined
   /**
-   * Marks a request as allowed for the user that `cachedUser` returned, so that `check` neither decides nor counts it
-   * again.
+   * Records that `cachedUser` has allowed this request for this user. `check` then allows the request without deciding
+   * and counting again.
    */
   readonly markAllowed: (request: IncomingMessage, user: string) => void
 }
@@ -40,7 +41,10 @@ export interface AccessControl {
 // RFC 6750, section 2.1. As in Kubernetes, one space and then any visible ASCII characters.
 const bearer = /^bearer ([\x21-\x7e]+)$/i
 
-/** The bearer token of an `Authorization` header; none without a header or for another scheme. */
+/**
+ * Returns the bearer token of an `Authorization` header. None if there is no header, or if it has no valid bearer
+ * token.
+ */
 export const bearerToken = (header: string | undefined): Option.Option<Redacted.Redacted> =>
   Option.map(Option.fromUndefinedOr(bearer.exec(header ?? "")?.[1]), (token) => Redacted.make(token))
 
@@ -105,8 +109,9 @@ const unavailable = ({ reason, review }: Undecided): Problem => {
 }
 
 /**
- * Makes the access control of the secure port. It authenticates the caller, then authorizes the request. It ignores
- * headers that claim an identity. `certificateOf` returns the client certificate of the request's connection.
+ * Makes the gate of the secure port. The gate authenticates the caller, then authorizes the request. It ignores headers
+ * that claim an identity, such as `X-Remote-User`. `certificateOf` returns the client certificate of the request's
+ * connection.
  */
 export const make = (
   certificateOf: (request: IncomingMessage) => PeerCertificate | undefined

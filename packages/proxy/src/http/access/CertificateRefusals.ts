@@ -5,7 +5,9 @@ import type { Socket } from "node:net"
 import { shorten } from "../../text/SafeText.ts"
 import { clientAddress } from "../request/ClientAddress.ts"
 
-/** The text of each reason for refusing a client certificate. It follows the words "the certificate". */
+/**
+ * A text for each reason to refuse a client certificate. It continues a sentence that begins with "the certificate".
+ */
 export const reasonTexts: Readonly<Record<CertificateRefusal, string>> = {
   expired: "has expired",
   "not-yet-valid": "is not valid yet",
@@ -19,10 +21,10 @@ export const reasonTexts: Readonly<Record<CertificateRefusal, string>> = {
 /** Maximum length of a certificate's subject in the log, in characters. */
 const maxSubject = 256
 
-/** The minimum interval between two log lines with the same reason. */
+/** Minimum time between two log lines with the same reason, in milliseconds. */
 const minIntervalMillis = Duration.toMillis("1 minute")
 
-/** Logs a refused certificate, unless the log's limits suppress the line. */
+/** Logs a refused client certificate, unless the limits of `makeLog` suppress the line. */
 export type LogRefusal = (
   socket: Socket,
   peer: PeerCertificate,
@@ -30,9 +32,9 @@ export type LogRefusal = (
 ) => Effect.Effect<void>
 
 /**
- * Makes a log of refused client certificates. It writes at most one line per connection, and at most one per reason and
- * minute. Each line has the number of lines suppressed for its reason since the previous line. The limits are needed
- * since anyone can present certificates.
+ * Makes a log of refused client certificates. It writes at most one line per connection, and at most one line per
+ * reason and minute. Each line tells how many lines with its reason were suppressed since the previous one. Without
+ * these limits, any client could fill the log.
  */
 export const makeLog = (): LogRefusal => {
   const seen = new WeakSet<Socket>()

@@ -8,35 +8,38 @@ import { Result } from "effect"
 /** The client certificates of a server's connections. */
 export interface PeerCertificates {
   /**
-   * Returns the certificate that the client of a connection presented. Undefined if there was none, or if the
-   * authorities that verified it have been replaced.
+   * Returns the client certificate of a connection, and whether it was accepted when the connection began. Undefined if
+   * the client presented none, or if the authorities that accepted it have been replaced.
    */
   readonly certificateOf: (socket: Socket) => PeerCertificate.PeerCertificate | undefined
   /**
-   * Replaces the authorities that verify certificates. If the old authorities verified a connection's certificate, the
-   * connection closes after the response in progress, and the certificate authenticates no further request.
+   * Replaces the authorities that verify client certificates. A certificate that the old authorities accepted
+   * authenticates no further request. Its connection closes after the response in progress.
    */
   readonly replaceAuthorities: (authorities: string) => void
 }
 
-/** A key of the connection, unique among the open connections of its server. */
+/** Returns a key of the connection that is unique among the open connections of its server. */
 const connectionKey = ({ localAddress, localPort, remoteAddress, remotePort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
-/** Closes a connection after the response in progress. */
+/** Closes a connection after the response in progress, or immediately if there is none. */
 const closeAfterResponse = (socket: TLSSocket): void => {
-  // Node keeps the response in progress in this private field; no public API has it.
+  // Node keeps the response in progress in this private field. No public API returns it.
   const response = Reflect.get(socket, "_httpMessage") as ServerResponse | null | undefined
   if (response === null || response === undefined) return socket.destroySoon()
   if (!response.headersSent) response.shouldKeepAlive = false
   response.once("close", () => socket.destroySoon())
 }
 
-/** Tracks the connections of a server that requests client certificates. Call this before the server listens. */
+/**
+ * Tracks the client certificates of a server's connections. `authorities` are the initial authorities as PEM. Call this
+ * before the server listens.
+ */
 export const make = (server: Server, authorities: string): PeerCertificates => {
   let anchors = PeerCertificate.authoritiesOf(authorities)
-  // The authorities at the start of each handshake, by the connection's key: no public API leads from a TLS socket to
-  // its raw socket.
+  // The authorities at the start of each handshake, by the connection's key. No public API returns the raw socket of a
+  // TLS socket.
   const handshakes = new Map<string, PeerCertificate.GetAuthorities>()
   const peers = new WeakMap<Socket, PeerCertificate.PeerCertificate>()
   const verified = new Set<TLSSocket>()

@@ -13,9 +13,9 @@ export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {
   }
 }
 
-/** A write in progress. */
+/** A started write to the client. */
 interface Write {
-  /** Waits until the write is done, so that its buffer may be reused. Fails if the client is gone. */
+  /** Waits until the write is done. Its buffer may then be reused. Fails if the client is gone. */
   readonly done: Effect.Effect<void, ClientGone>
   readonly isPending: () => boolean
 }
@@ -54,8 +54,8 @@ const finished = (out: ServerResponse): Effect.Effect<void, ClientGone> =>
   })
 
 /**
- * Starts a read before the previous bytes are written, so that reading and writing run concurrently. `onStarted`
- * receives the fiber even if the caller is interrupted.
+ * Starts a read in a fiber and returns the fiber, so that the caller can write meanwhile. Calls `onStarted` with the
+ * fiber even if the caller is interrupted.
  */
 const readAhead = <E>(
   reader: PackageReader<E>,
@@ -68,12 +68,11 @@ const readAhead = <E>(
   )
 
 /**
- * Writes a response with a body from `reader`. It reads ahead while writes are in progress, but no faster than the
- * client accepts bytes. It writes to Node's response and ends it. Effect's server then sends nothing, since the
- * response has ended.
+ * Sends a response with a body from `reader`. Reads ahead while writes are in progress, but no faster than the client
+ * accepts bytes. Writes to Node's response and ends it, so Effect's server then sends nothing.
  *
- * If the body fails or the request is interrupted, the connection is destroyed, so that the client does not treat a
- * partial body as complete. `onWritten` receives the number of bytes of each write.
+ * If the body fails or the request is interrupted, destroys the connection. Otherwise the client could treat a partial
+ * body as complete. Calls `onWritten` with the number of bytes of each write.
  */
 export const writeBody = <E>(options: {
   readonly request: HttpServerRequest.HttpServerRequest
@@ -103,8 +102,8 @@ export const writeBody = <E>(options: {
           const isLast = remaining === 0
           const release = () => {
             buffers.release(current)
-            // Ends the response immediately: a client that has the whole body may disconnect, which must not count as
-            // aborted.
+            // Ends the response immediately. A client that has the whole body may disconnect, and the response must not
+            // count as aborted then.
             if (isLast) out.end()
           }
           writes.push(startWrite(out, bytes, release))

@@ -3,53 +3,63 @@ import { Clock, Duration, Effect, type Scope } from "effect"
 const kib = 1024
 const mib = 1024 * kib
 
-/** Maximum size of a buffer, in bytes. A single body gets such buffers if its client is fast. */
+/**
+ * Maximum size of a buffer, in bytes. A body gets such buffers if its client is fast and few bodies are in progress.
+ */
 const maxSize = mib
 
-/** Minimum size of a buffer, in bytes. A body with a slow client, or one of a thousand bodies, gets such buffers. */
+/**
+ * Minimum size of a buffer, in bytes. A body gets such buffers if its client is slow or many bodies are in progress.
+ */
 const minSize = 16 * kib
 
 /** Maximum size of a body's first buffer, in bytes. The maximum doubles with each further buffer, up to `maxSize`. */
 const firstSize = 64 * kib
 
 /**
- * The memory in bytes that all bodies with fast clients share. With `n` such bodies, each buffer has at most
+ * The memory budget of all bodies with fast clients together, in bytes. With `n` such bodies, each buffer has at most
  * `fastBudget / (2 * n)` bytes, but at least `minSize`. Each body may use two buffers, or four if `n` is at most 2.
  */
 const fastBudget = 8 * mib
 
 /**
- * If this number of bytes is in use, every new buffer has `minSize`. The limit is more than `fastBudget`, since a slow
- * client's body may still use large buffers from the time when the client was fast.
+ * If the buffers in use have this number of bytes or more, every new buffer has only `minSize` bytes. This number is
+ * larger than `fastBudget`, since a body may still use large buffers after its client has become slow.
  */
 const maxInUseBytes = 24 * mib
 
-/** Maximum number of bytes in free buffers that are kept for reuse. */
+/** Maximum number of bytes in the free buffers that the pool keeps for reuse. */
 const maxFreeBytes = 4 * mib
 
-/** A client that accepts no bytes for longer than this is slow. Its body gets the smallest buffers. */
+/**
+ * The time in milliseconds after which a client that accepts no bytes counts as slow. Its body then gets buffers of
+ * `minSize`.
+ */
 const slowAfterMillis = Duration.toMillis("200 millis")
 
 /**
- * The buffers of one body. Each buffer is used for one read and the write of its bytes, so that the sizes follow the
- * current load.
+ * The buffers of one body. Take a new buffer for each read, and release it after its bytes are written, so that the
+ * sizes of buffers follow the current load.
  */
 export interface BodyBuffers {
-  /** Takes a buffer for the next read. The body may use at most `maxInUse()` buffers at a time. */
+  /** Returns a buffer for the next read. The body may use at most `maxInUse()` buffers at a time. */
   readonly take: () => Uint8Array
   /**
-   * Releases a buffer to which nothing refers any more. Do not release the buffer of a failed write: the write may
-   * still refer to it.
+   * Makes a buffer available for reuse. Nothing may refer to it any more. Do not release the buffer of a failed write,
+   * since the write may still refer to it.
    */
   readonly release: (buffer: Uint8Array) => void
-  /** The number of buffers that the body may use at a time, for writes and read-ahead. */
+  /** Returns the maximum number of buffers that the body may use at a time, for writes and read-ahead together. */
   readonly maxInUse: () => number
-  /** Waits for `client`, an effect that ends when the client accepts bytes. Measures whether the client is slow. */
+  /**
+   * Runs `client`, an effect that waits until the client accepts bytes. The client counts as slow if this takes longer
+   * than `slowAfterMillis`.
+   */
   readonly awaitClient: <A, E>(client: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 interface Body {
-  /** The bytes of the body's buffers that are in use. */
+  /** The number of bytes in the buffers that the body uses now. */
   inUseBytes: number
   /**
    * The time at which the body began to wait for its client, in milliseconds since the epoch. Valid only while the body
@@ -63,31 +73,31 @@ interface Body {
 }
 
 /**
- * Frees a buffer's memory immediately. Buffer sizes change with the load, so without this, tens of MiB would wait for
- * the garbage collector.
+ * Frees a buffer's memory immediately. Otherwise, whenever the load changes the sizes of buffers, tens of MiB would
+ * wait for the garbage collector.
  */
 const free = ({ buffer }: Uint8Array): void => {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
-/** The largest power of two that is at most `bytes`, limited to the range from `minSize` to `maxSize`. */
+/** Returns the largest power of two that is at most `bytes`, but at least `minSize` and at most `maxSize`. */
 const sizeWithin = (bytes: number): number =>
   bytes < minSize ? minSize : Math.min(maxSize, 2 ** Math.floor(Math.log2(bytes)))
 
 /**
- * The pool of the buffers through which all bodies are sent. It reuses buffers, and divides a memory budget among the
- * bodies.
+ * Provides the buffers through which all package bodies are sent. It reuses buffers, and divides a memory budget among
+ * the bodies.
  */
 export class BufferPool {
   readonly #free = new Map<number, Array<Uint8Array>>()
   #freeBytes = 0
   #inUseBytes = 0
-  /** The number of bodies in progress with fast clients. */
+  /** The number of bodies in progress whose clients are fast. */
   #fast = 0
   /** Bodies that wait for their clients, in the order in which they began to wait. */
   readonly #waiting = new Set<Body>()
 
-  /** Provides the buffers for one body until the scope closes. */
+  /** Returns the buffers of a new body. The body ends when the scope closes. */
   readonly acquire: Effect.Effect<BodyBuffers, never, Scope.Scope> = Effect.gen({ self: this }, function* () {
     const clock = yield* Clock.Clock
     const body = yield* Effect.acquireRelease(
@@ -109,8 +119,8 @@ export class BufferPool {
   }
 
   /**
-   * Marks a body as slow or fast. A slow body gets no part of the budget. The buffers that it already uses still count
-   * as in use.
+   * Marks a body as slow or fast. A slow body gets no part of `fastBudget`. The buffers that it already uses still
+   * count in `#inUseBytes`.
    */
   #setSlow(body: Body, isSlow: boolean): void {
     this.#waiting.delete(body)

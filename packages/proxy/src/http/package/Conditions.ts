@@ -7,8 +7,8 @@ export interface ByteRange {
 const single = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i
 
 /**
- * Parses a Range header for a package of `size` bytes (RFC 9110, section 14). Undefined means that the header is
- * ignored and the whole package is sent: for several ranges, other units and malformed headers.
+ * Parses a Range header for a package of `size` bytes (RFC 9110, section 14). Returns undefined for several ranges, for
+ * a unit other than bytes, and for a malformed header. The whole package is then sent.
  */
 export const parseRange = (header: string, size: number): ByteRange | "unsatisfiable" | undefined => {
   const [, first = "", last = ""] = single.exec(header) ?? []
@@ -25,13 +25,13 @@ export const parseRange = (header: string, size: number): ByteRange | "unsatisfi
 
 const entityTag = /^(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")$/
 
-/** True if If-None-Match has this entity tag, or is `*` (RFC 9110, section 13.1.2: weak comparison). */
+/** True if If-None-Match contains this entity tag or is `*`. Uses the weak comparison (RFC 9110, section 13.1.2). */
 export const ifNoneMatch = (header: string, etag: string): boolean =>
   header.trim() === "*" || header.split(",").some((tag) => entityTag.exec(tag.trim())?.[1] === etag)
 
 /**
- * True if the Range header applies: If-Range is absent, or is this entity tag (RFC 9110, section 13.1.5: strong
- * comparison). A date in If-Range never matches.
+ * True if If-Range is absent or is this entity tag, so that the Range header applies. Uses the strong comparison (RFC
+ * 9110, section 13.1.5). A date in If-Range never matches.
  */
 export const ifRange = (header: string | undefined, etag: string): boolean =>
   header === undefined || header.trim() === etag

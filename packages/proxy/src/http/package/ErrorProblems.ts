@@ -14,7 +14,7 @@ const retryAfter = (seconds: number) => ({ "retry-after": String(Math.max(1, Mat
 
 // Names from registries, objects and clients may be long, so the advice comes before them.
 
-/** The default value of Retry-After, in seconds. */
+/** The value of Retry-After in seconds, unless the failure determines another value. */
 const defaultRetryAfter = 5
 
 const badGateway = (detail: string): Problem => ({ status: 502, detail })
@@ -84,7 +84,10 @@ const adviceFor = (kind: keyof typeof connectionAdvice, otherServer: OtherServer
   return otherServer === undefined ? ofRegistry : `${ofOther} (${serverWord[otherServer.role]})`
 }
 
-/** Returns what to do about a failure. This text is within the first 200 bytes of the problem's `detail`. */
+/**
+ * Returns advice for a failed registry request. The problem's `detail` begins with this advice, since clients show only
+ * the first bytes of `detail`.
+ */
 const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
   switch (reason._tag) {
     case "ManifestNotFound":
@@ -225,7 +228,7 @@ const nameProblem = (_: InvalidRepositoryName): Problem =>
     "Correct `path`: repository and path together are not a valid repository name of 1 to 255 characters."
   )
 
-/** Converts any failure of a package request to the problem that the client receives. */
+/** Converts any failure of a package request to the problem with which the proxy responds. */
 export const fromPullError = (error: PullError | BodyError): Problem => ({
   ...problemOf(error),
   error: errorType(error)

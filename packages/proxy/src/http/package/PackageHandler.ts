@@ -17,7 +17,7 @@ import { type Problem, toResponse, unsatisfiableRange } from "../request/Problem
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** A resolver that always fails, to look into the cache without asking the registry. */
+/** An effect that always fails. Given to `peek` as `resolve`, it makes `peek` look only into the cache. */
 const notResolved = Effect.fail("not in the cache")
 
 /** Makes the handler of GET and HEAD on /package. */
@@ -31,7 +31,10 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   type Source = ReturnType<typeof pull>
   type Failure = PackagePull.PullError | BodyError
 
-  /** Returns the descriptor and the cache result that a GET would return. Does not read the blob. */
+  /**
+   * Returns the descriptor and the cache result that a GET would have. Resolves the manifest at the registry if
+   * necessary, but does not read the blob.
+   */
   const inspect = (query: PackageQuery.PackageQuery, source: Source) =>
     cache.peek({ manifestDigest: query.manifestDigest, platform }, source.resolve)
 

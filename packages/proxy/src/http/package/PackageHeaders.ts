@@ -18,8 +18,8 @@ const cacheStatuses: Readonly<Record<CacheResult, string>> = {
 }
 
 /**
- * The caching headers of a package response (200, 206 or 304). It may be cached for a year, since the bytes of a
- * package never change.
+ * Returns the caching headers of a package response (200, 206 or 304). They allow caching for a year, since the bytes
+ * of a package never change.
  */
 export const cachingHeaders = (manifestDigest: Digest, cacheResult: CacheResult) => ({
   etag: etagOf(manifestDigest),
@@ -27,7 +27,7 @@ export const cachingHeaders = (manifestDigest: Digest, cacheResult: CacheResult)
   "cache-status": cacheStatuses[cacheResult]
 })
 
-/** The response headers of a package, or of a range of it. */
+/** Returns the response headers of a whole package, or of a range of it if `range` is defined. */
 export const packageHeaders = (options: {
   readonly manifestDigest: Digest
   readonly descriptor: PackageDescriptor

@@ -19,12 +19,12 @@ export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryN
   }
 }
 
-/** The errors of a pull. */
+/** The errors of resolving a package at its registry or of downloading it. */
 export type PullError = CredentialError | RegistryError | InvalidRepositoryName
 
 /**
- * Makes a function that returns the source of a package. The source sends requests to the package's registry, each with
- * the current credentials, so that changes of credentials take effect immediately.
+ * Makes a function that returns the source of a package. The source resolves the package at its registry and downloads
+ * it from there. It reads the credentials anew each time, so that new credentials take effect immediately.
  */
 export const make = Effect.gen(function* () {
   const credentials = yield* CredentialStore
@@ -33,7 +33,7 @@ export const make = Effect.gen(function* () {
   return (
     query: PackageQuery,
     platform: Platform,
-    /** Called with the registry's host before the registry is asked. */
+    /** Called with the registry's host before the source sends requests to the registry. */
     onRegistry: (host: string) => void
   ): PackageSource<PullError> => {
     const repository: Effect.Effect<Repository, CredentialError | InvalidRepositoryName> = Effect.gen(

@@ -4,30 +4,30 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ServerResponse } from "node:http"
 import * as NodeMessages from "./NodeMessages.ts"
 
-/** The state of a graceful shutdown: whether the program is draining, and its package requests in progress. */
+/** Tracks the package requests in progress, so that a graceful shutdown can wait for them. */
 export class GracefulShutdown extends Context.Service<
   GracefulShutdown,
   {
     readonly isDraining: () => boolean
-    /** The number of package requests in progress. */
+    /** Returns the number of package requests in progress. */
     readonly inProgress: () => number
     /**
-     * Counts a package request as in progress while `effect` runs. Delays the shutdown until the response is sent or
-     * the client disconnects.
+     * Runs `effect`, and counts the request as a package request in progress meanwhile. `drain` waits until the
+     * request's response is sent or the client disconnects.
      */
     readonly track: <A, E, R>(
       request: HttpServerRequest.HttpServerRequest,
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E, R>
-    /** Delays the shutdown until the response is sent or the client disconnects. */
+    /** Makes `drain` wait until the response is sent or the client disconnects. */
     readonly trackResponse: (response: ServerResponse) => void
-    /** While draining, adds `connection: close` to the response. */
+    /** Returns the response. Adds `connection: close` to it while the program is draining. */
     readonly closeWhenDraining: (
       response: HttpServerResponse.HttpServerResponse
     ) => HttpServerResponse.HttpServerResponse
     /**
-     * Makes the program refuse new package requests. Waits for the package requests in progress, at most for the grace
-     * period.
+     * Makes the program refuse new package requests. Waits until those in progress have ended, but not longer than the
+     * grace period. Logs a warning if some have not ended by then.
      */
     readonly drain: Effect.Effect<void>
   }

@@ -2,13 +2,13 @@ import { Duration } from "effect"
 
 /** The limits of a listener, per connection and in total. Documented in docs/http.md. */
 export interface HttpLimits {
-  /** Maximum number of bytes in a request's head: request line and headers. */
+  /** Maximum number of bytes in a request's head (request line and headers). */
   readonly maxHeadBytes: number
   /** Maximum number of header fields of a request. */
   readonly maxHeaders: number
   /**
-   * Maximum time until a request's head has arrived. For a connection's first request, the time begins with the
-   * connection; for a further request, with its first byte.
+   * Maximum time until a request's head has arrived. For the first request of a connection, the time begins when the
+   * connection opens. For each further request, it begins with the request's first byte.
    */
   readonly headersTimeout: Duration.Duration
   /** Maximum time until a whole request has arrived. The time begins as for `headersTimeout`. */
@@ -27,12 +27,15 @@ export interface HttpLimits {
    * Maximum number of package requests in progress on all listeners together. Further requests are answered with 503.
    */
   readonly maxPackages: number
-  /** Maximum number of unanswered requests on one connection. Further requests are read later. */
+  /**
+   * Maximum number of unanswered requests on one connection. Further requests are not read until earlier ones are
+   * answered.
+   */
   readonly maxPipelined: number
   /**
-   * Maximum number of buffered bytes on all connections of a listener together: pipelined requests, incomplete heads,
-   * bodies. A connection that would exceed the limit is closed. The buffered bytes take about three times their number
-   * in memory.
+   * Maximum number of request bytes that all connections of a listener buffer together. These are bytes of pipelined
+   * requests, incomplete heads and bodies. A connection that would exceed the limit is closed. Each buffered byte takes
+   * about three bytes of memory.
    */
   readonly maxBufferedBytes: number
 }

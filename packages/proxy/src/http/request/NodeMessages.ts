@@ -2,12 +2,12 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import type { HttpServerRequest } from "effect/http"
 import type { IncomingMessage, ServerResponse } from "node:http"
 
-// The casts are safe: the listeners speak HTTP/1.1 only, so the messages are never those of HTTP/2.
+// The casts are safe. The listeners speak HTTP/1.1 only, so the messages are never those of HTTP/2.
 
-/** Node's object for a request. */
+/** Returns Node's object for a request. */
 export const nodeRequest = (request: HttpServerRequest.HttpServerRequest): IncomingMessage =>
   NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
 
-/** Node's object for the response to a request. */
+/** Returns Node's object for the response to a request. */
 export const nodeResponse = (request: HttpServerRequest.HttpServerRequest): ServerResponse =>
   NodeHttpServerRequest.toServerResponse(request) as ServerResponse

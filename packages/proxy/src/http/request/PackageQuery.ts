@@ -16,14 +16,15 @@ const decodeDigest = Schema.decodeUnknownOption(Digest)
 
 const parameterNames = ["digest", "repository", "path"] as const
 
-/** The values of `repository` for the cluster's own registry. Deckhouse's clients send `__default__`. */
+/** The values of `repository` that mean the cluster's own registry. Deckhouse's clients send `__default__`. */
 const ownRegistry: ReadonlyArray<string> = ["", "__default__"]
 
 const fail = (detail: string): Result.Result<never, Problem> => Result.fail(badRequest(detail))
 
 /**
  * Parses a request's query (without the question mark). Ignores unknown parameters. An empty parameter counts as
- * absent. Fails if a known parameter is repeated, since two parsers of the query could use different values.
+ * absent. Fails if the digest is absent or if a known parameter is not valid. Also fails if a known parameter is
+ * repeated, since another parser could use its other value.
  */
 export const parse = (query: string): Result.Result<PackageQuery, Problem> => {
   const parameters = new URLSearchParams(query)

@@ -5,7 +5,7 @@ export interface Problem {
   readonly status: number
   readonly detail: string
   readonly headers?: Readonly<Record<string, string>>
-  /** The type of the error, from a fixed set, for log and trace; not part of the response. */
+  /** The type of the error, from a fixed set of names, for the log and the trace. The response does not contain it. */
   readonly error?: string
 }
 
@@ -26,7 +26,10 @@ const titles: Readonly<Record<number, string>> = {
 /** The header that forbids caching, for errors and for the responses of probes and metrics. */
 export const noStoreHeader = { "cache-control": "no-store" } as const
 
-/** The `application/problem+json` response. Its `instance` contains the request id, which is also in the log line. */
+/**
+ * Returns the `application/problem+json` response. Its `instance` contains the request id, which is also in the log
+ * line.
+ */
 export const toResponse = (problem: Problem, requestId: string): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.setHeaders(
     ProblemDetails.toResponse({
@@ -41,7 +44,7 @@ export const toResponse = (problem: Problem, requestId: string): HttpServerRespo
 
 export const badRequest = (detail: string): Problem => ({ status: 400, detail })
 
-/** The problem of a request for an unknown path. `paths` are the known paths. */
+/** Returns the problem of a request for an unknown path. Its `detail` lists `paths`, the paths of all routes. */
 export const unknownPath = (paths: ReadonlyArray<string>): Problem => ({
   status: 404,
   detail: `No such path. The paths are ${paths.join(", ")}.`

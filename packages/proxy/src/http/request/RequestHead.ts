@@ -15,7 +15,7 @@ const tooManyHeaders: Problem = {
   detail: `The request has more than ${httpLimits.maxHeaders} header fields. Send fewer.`
 }
 
-// RFC 9110, section 7.2: a host and an optional port; empty for a target without authority.
+// A host and an optional port, or empty for a target without authority (RFC 9110, section 7.2).
 const hostField = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i
 
 const oneAuthorization = badRequest("Send only one Authorization header (RFC 9110, section 11.6.2).")
@@ -40,8 +40,8 @@ const isRepeated = (rawHeaders: ReadonlyArray<string>, wanted: string): boolean 
 }
 
 /**
- * Returns the problem of a request head that Node's parser accepts but this program rejects: HTTP/1.1 does not allow
- * the head, or it has too many fields. Returns undefined for an accepted head.
+ * Returns the problem of a request head that violates HTTP/1.1 or has too many fields, although Node's parser accepts
+ * it. Returns undefined for a valid head.
  */
 export const problemOf = ({ headers, httpVersion, rawHeaders }: IncomingMessage): Problem | undefined => {
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return otherVersion

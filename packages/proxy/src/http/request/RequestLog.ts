@@ -13,7 +13,10 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as 
  */
 const maxUserLength = 512
 
-/** Caches the counter of each label set. The number of label sets is small and bounded. */
+/**
+ * Makes a function that returns the counter of a label set and caches it. The cache stays small, since there are few
+ * label sets.
+ */
 const makeCounters = () => {
   const counters = new Map<string, Metric.Counter<number>>()
   return (handler: RouteLabel, method: string, code: number): Metric.Counter<number> => {
@@ -31,7 +34,7 @@ const makeCounters = () => {
   }
 }
 
-/** A request that was answered, or whose client disconnected. */
+/** A request that was answered, or whose client disconnected before the answer. */
 export interface CompletedRequest {
   readonly method: string
   readonly record: RequestRecord
@@ -44,7 +47,10 @@ export interface CompletedRequest {
 /** Counts and measures a request, and logs it unless it is a probe. */
 export type RequestLog = (completed: CompletedRequest) => void
 
-/** Makes a request log that passes each request to `measure`. */
+/**
+ * Makes a request log. For each request, the log updates a counter and calls `measure`. It also writes a log line,
+ * unless the request is a probe.
+ */
 export const make = Effect.fnUntraced(function* (
   measure: RequestMetrics["measure"]
 ): Effect.fn.Return<RequestLog> {

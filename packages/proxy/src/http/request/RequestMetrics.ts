@@ -5,18 +5,19 @@ import * as Metrics from "../../metrics/Metrics.ts"
 import type { RequestRecord } from "./RequestRecord.ts"
 import { type RouteLabel, routeLabels } from "./Routes.ts"
 
-/** Measures requests as they end. */
+/** Records the duration and the size of completed requests in metrics. */
 export interface RequestMetrics {
   /**
-   * Measures a finished request. `startMillis` is the time at which the request arrived, in milliseconds since the
-   * epoch. `span` is the request's span.
+   * Records a completed request in metrics. `startMillis` is the time at which the request arrived, in milliseconds
+   * since the epoch. If `span` is sampled, its trace id is recorded in `exemplars`.
    */
   readonly measure: (record: RequestRecord, startMillis: number, span: Tracer.AnySpan | undefined) => void
   readonly exemplars: Exemplars
 }
 
 /**
- * A series of a histogram. `name` is the metric's name with labels in Prometheus' text format, as `Exemplars` uses it.
+ * A histogram with one set of label values. `name` is the metric's name with these labels in Prometheus' text format,
+ * as `Exemplars` uses it.
  */
 interface Series {
   readonly histogram: Metric.Histogram<number>
@@ -30,7 +31,7 @@ const seriesOf = (histogram: Metric.Histogram<number>, labels: Readonly<Record<s
     .join(",")}}`
 })
 
-/** The metrics of requests with one cache result. */
+/** The metrics that have the same value of the label `cache`. */
 interface CacheResultMetrics {
   readonly firstByte: Series
   readonly bytes: Metric.Counter<number>

@@ -6,37 +6,40 @@ import { clientAddress } from "./ClientAddress.ts"
 import type { PackageQuery } from "./PackageQuery.ts"
 import type { RouteLabel } from "./Routes.ts"
 
-/** The facts about a request, collected while it is answered, for its log line, metrics and span. */
+/** The facts about a request for its log line, metrics and span. They are collected while the request is answered. */
 export interface RequestRecord {
   readonly requestId: string
   readonly route: RouteLabel
-  /** The remote address of the connection. */
+  /** The remote address of the connection. Undefined if the connection is closed. */
   readonly clientAddress: string | undefined
-  /** The name of the user whom the secure port authenticated. */
+  /** The name of the user whom the secure port authenticated. Undefined if there is none. */
   user: string | undefined
   /** The number of body bytes that were written to the connection. */
   bytes: number
   cacheResult: CacheResult | undefined
-  /** The requested package; undefined for another route and for an invalid query. */
+  /** The requested package. Undefined if no query for a package was parsed, or if the query is not valid. */
   query: PackageQuery | undefined
   /**
    * The time at which the body's first byte was written, in milliseconds since the epoch. Undefined if the body is not
    * streamed.
    */
   firstByteAt: number | undefined
-  /** The type of the request's error, from a fixed set. */
+  /** The type of the request's error, from a fixed set of names. Undefined if there is no error. */
   error: string | undefined
-  /** The failure or defect of the request; undefined if there is none. */
+  /** The failure or defect of the request. Undefined if there is none. */
   cause: Cause.Cause<unknown> | undefined
-  /** The host of the registry that was asked; undefined if none was asked. */
+  /** The host of the registry to which the program sent requests for the package. Undefined if there is none. */
   upstream: string | undefined
   /** True if the response began but could not be completed. */
   aborted: boolean
-  /** True if the request was rejected before it was read. */
+  /** True if a listener rejected the request before the application received it. */
   readonly isUnread: boolean
 }
 
-/** Makes the record of a request. `unread` is given if the request was rejected before it was read. */
+/**
+ * Makes the record of a request. `unread` is given if a listener rejected the request before the application received
+ * it.
+ */
 export const make = (
   route: RouteLabel,
   { socket }: Pick<IncomingMessage, "socket">,

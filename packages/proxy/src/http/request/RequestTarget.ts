@@ -1,7 +1,7 @@
 /** The target of a request as the client sent it. Nothing is decoded or normalized. */
 export interface RequestTarget {
   readonly path: string
-  /** The query without the question mark; empty if there is no query. */
+  /** The query without the question mark. Empty if there is no query. */
   readonly query: string
 }
 

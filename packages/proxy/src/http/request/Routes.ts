@@ -1,17 +1,20 @@
 import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
 
-/** One path of the HTTP API. */
+/** A path of the HTTP API and the rules for its requests. */
 export interface Route {
   /** The exact path. It is compared with the path that the client sent, without decoding. */
   readonly path: `/${string}`
-  /** The query in documentation syntax; empty for a route without parameters. */
+  /**
+   * The query as the documentation shows it, such as `?digest=DIGEST[&path=PATH]`. Empty for a route without
+   * parameters.
+   */
   readonly query: string
   readonly methods: ReadonlyArray<"GET" | "HEAD">
-  /** The permission that a caller on the secure port requires. `anonymous`: no permission is required. */
+  /** The permission that a caller on the secure port requires. `anonymous` means that no permission is required. */
   readonly access: ResourceRule.ResourceRule | "anonymous"
   /** True for a probe. Probes are counted, but neither logged nor traced. */
   readonly isProbe: boolean
-  /** The response, in Markdown, for the table in docs/http.md. */
+  /** A description of the response in Markdown, for the table in docs/http.md. */
   readonly documentedResponse: string
 }
 
@@ -29,9 +32,9 @@ const get = (subresource: string): ResourceRule.ResourceRule =>
 const reading = ["GET", "HEAD"] as const
 
 /**
- * Every route. A new route requires a handler in `Application.ts`; without it the program does not compile. Access
+ * Every route. A new route requires a handler in `Application.ts`. Otherwise the program does not compile. Access
  * rules, the text of the 404 response, metric labels, span names and the tables of docs/http.md and docs/security.md
- * derive from this table.
+ * derive from this object.
  */
 export const routes = {
   package: {
@@ -70,7 +73,7 @@ export const routes = {
   }
 } as const satisfies Readonly<Record<string, Route>>
 
-/** The name of a route. */
+/** The name of a route, which is a key of `routes`. */
 export type RouteName = keyof typeof routes
 
 /**
@@ -79,7 +82,7 @@ export type RouteName = keyof typeof routes
  */
 export type RouteLabel = RouteName | "unknown"
 
-/** The names of all routes, and `unknown`. */
+/** All values of `RouteLabel`. */
 export const routeLabels: ReadonlyArray<RouteLabel> = [
   ...(Object.keys(routes) as ReadonlyArray<RouteName>),
   "unknown"
@@ -89,9 +92,9 @@ const byPath: ReadonlyMap<string, RouteName> = new Map(
   Object.entries(routes).map(([name, { path }]) => [path, name as RouteName])
 )
 
-/** The label of a path. It is `unknown` unless the path is exactly the path of a route. */
+/** Returns the label of a path. It is `unknown` unless the path is exactly the path of a route. */
 export const labelOf = (path: string): RouteLabel => byPath.get(path) ?? "unknown"
 
-/** The route with this label; undefined for `unknown`. */
+/** Returns the route with this label. Undefined for `unknown`. */
 export const routeOf = (label: RouteLabel): Route | undefined =>
   label === "unknown" ? undefined : routes[label]

@@ -7,22 +7,23 @@ import { routeOf } from "./Routes.ts"
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
-/** The head of a request. If the request was not read, only its connection is known. */
+/** The head of a request. If the head was not read, `headers` is empty, and only the connection is known. */
 export type RequestHead = Pick<IncomingMessage, "headers" | "socket"> &
   Partial<Pick<IncomingMessage, "httpVersion" | "method">>
 
-/** Creates the server spans of requests. */
+/** Creates the server spans of requests. The caller's span is the span that the client sent in `traceparent`. */
 export interface ServerSpans {
   /**
-   * Starts the span of a request, as a child of the caller's span if there is one. Returns undefined for a probe. If no
-   * spans are recorded, returns the caller's span for the log line.
+   * Starts the span of a request. Its parent is the caller's span, if the request has a valid `traceparent`. Returns
+   * undefined for a probe. If the program records no spans, returns the caller's span, so that the log line has its
+   * ids.
    */
   readonly begin: (request: RequestHead, record: RequestRecord) => Tracer.AnySpan | undefined
-  /** Ends the span, with attributes from the record. */
+  /** Adds attributes from the record to the span that `begin` started, and ends it. Ignores the caller's span. */
   readonly end: (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number) => void
   /**
-   * Records the span of a GET that the fast path has answered. `startNanos` is the time at which the request arrived,
-   * in nanoseconds since the epoch.
+   * Records the span of a package request that the fast path has answered, and returns it for the log line.
+   * `startNanos` is the time at which the request arrived, in nanoseconds since the epoch.
    */
   readonly recordEnded: (
     request: IncomingMessage,
@@ -34,11 +35,11 @@ export interface ServerSpans {
   readonly isRecording: boolean
 }
 
-/** The exit with which a span ends. It is a failure if the status is 5xx or the response was aborted. */
+/** Returns the exit with which a span ends. It is a failure if the status is 5xx or the response was aborted. */
 const exitOf = ({ aborted, error }: RequestRecord, status: number): Exit.Exit<void, string> =>
   status >= 500 || aborted ? Exit.fail(error ?? `answered ${status}`) : Exit.void
 
-/** The attributes that are known when a request arrives. */
+/** Returns the span's attributes that are known when a request arrives. */
 const requestAttributes = (
   { httpVersion, method, socket }: RequestHead,
   { clientAddress, route }: RequestRecord
@@ -60,7 +61,7 @@ const requestAttributes = (
   return attributes
 }
 
-/** The attributes that are known when the request is answered. */
+/** Returns the span's attributes that are known when the request is answered. */
 const responseAttributes = (
   { aborted, bytes, cacheResult, error, query }: RequestRecord,
   status: number
@@ -79,7 +80,7 @@ const responseAttributes = (
   return attributes
 }
 
-/** The attributes of a response's span, and the values from which they were computed. */
+/** The attributes of a request's span, and the values from which they were computed. */
 interface AnsweredRequest {
   readonly query: RequestRecord["query"]
   readonly bytes: number
@@ -133,7 +134,10 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
     span.end(clock.currentTimeNanosUnsafe(), exitOf(record, status))
   }
 
-  /** The last response of each connection. The next response often has the same attributes. They are then reused. */
+  /**
+   * The last answered request of each connection. If the next one has the same query, bytes and status, its span reuses
+   * the attributes.
+   */
   const lastOfConnection = new WeakMap<object, AnsweredRequest>()
 
   const attributesOf = (

@@ -5,22 +5,20 @@ import type { RequestLog } from "./RequestLog.ts"
 import * as RequestRecord from "./RequestRecord.ts"
 import type { ServerSpans } from "./ServerSpans.ts"
 
-/** The error types of unread requests. */
+/** The types of the errors for which a listener answers a request itself. */
 export type UnreadError = "HeadTooLarge" | "RequestTimedOut" | "RequestMalformed" | "TunnelRefused"
 
-/** A request that the HTTP server answers itself. The application never receives it. */
+/** A request that a listener answers itself. The application never receives it. */
 export interface UnreadRequest {
   readonly status: number
   readonly error: UnreadError
   readonly requestId: string
   readonly socket: Socket
-  /** The request, if Node's parser read its head. */
+  /** The request. Undefined if Node's parser could not read its head. */
   readonly request: IncomingMessage | undefined
 }
 
-/**
- * Makes a function that records an unread request as other requests are recorded: by a span, metrics and a log line.
- */
+/** Makes a function that records an unread request like any other request, by a span, metrics and a log line. */
 export const makeRecorder = (
   log: RequestLog,
   spans: ServerSpans

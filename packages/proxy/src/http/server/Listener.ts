@@ -22,8 +22,8 @@ import * as SecureServer from "./SecureServer.ts"
 import * as SendTimeout from "./SendTimeout.ts"
 
 /**
- * An address to listen on. With port 0 the system chooses a free port. Without a host the server listens on every
- * interface.
+ * An address to listen on. With port 0, the operating system chooses a free port. Without a host, the server listens on
+ * every interface.
  */
 export interface ListenOptions {
   readonly host?: string
@@ -35,8 +35,8 @@ interface CommonOptions {
   readonly platform: Platform
   readonly gracePeriod: Duration.Duration
   /**
-   * Maximum number of package requests in progress. Further requests are answered with 503. The default is
-   * `httpLimits.maxPackages`.
+   * Maximum number of package requests in progress on all listeners together. Further requests are answered with 503.
+   * The default is `httpLimits.maxPackages`.
    */
   readonly maxPackages?: number
 }
@@ -44,7 +44,9 @@ interface CommonOptions {
 /** The options of the plain listener. */
 export interface PlainListenerOptions {
   readonly listen: ListenOptions
-  /** The server to use, for a caller that passes its own connections to this server. The default is a new server. */
+  /**
+   * The server of the listener. The default is a new server. A test may provide a server and emit connections on it.
+   */
   readonly server?: Server
 }
 
@@ -65,8 +67,8 @@ const open = (server: Server, listen: ListenOptions) =>
   NodeHttpServer.make(() => server, { ...listen, backlog, disablePreemptiveShutdown: true })
 
 /**
- * Answers the requests of each connection to a server in order. Tries the fast path first, then Effect's server, which
- * starts a fiber for each request.
+ * Makes a server answer the requests of each connection in order. The fast path receives each request first. If it does
+ * not answer, Effect's server starts a fiber for the request.
  */
 const serve = Effect.fnUntraced(function* (
   server: Server,
@@ -103,8 +105,8 @@ const openPlain = Effect.fnUntraced(function* (app: Application.Application, opt
 const renewalRetries = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
 
 /**
- * Makes the server use new TLS material. If that fails, the server keeps the previous material. The effect logs each
- * failure and retries. Newer material interrupts the retries.
+ * Makes the server use new TLS material. Logs each failure and tries again until it succeeds. Meanwhile, the server
+ * keeps the previous material.
  */
 const renewal = (secure: SecureServer.SecureServer, material: ListenerMaterial): Effect.Effect<void> =>
   Effect.try({ try: () => secure.setMaterial(material), catch: (cause) => cause }).pipe(
@@ -142,9 +144,9 @@ const openSecure = Effect.fnUntraced(function* (
 })
 
 /**
- * Registers the graceful shutdown that runs when the scope closes. First, the servers in `closedFirst` accept no more
- * connections and new package requests are refused, while the other servers still answer probes. When all packages in
- * progress are sent, or the grace period is over, every connection is closed.
+ * Adds a finalizer that shuts the servers down when the scope closes. First, the servers in `closedFirst` stop
+ * accepting connections. The program then refuses new package requests, while the other servers still answer probes.
+ * When all packages in progress are sent, or the grace period is over, every connection is closed.
  */
 const stopping = Effect.fnUntraced(function* (
   servers: ReadonlyArray<Server>,
@@ -165,7 +167,7 @@ const logListening = (
 ): Effect.Effect<void> =>
   Effect.logInfo("listening", { url: HttpServer.formatAddress(address).replace(/^http/, scheme) })
 
-/** The plain HTTP listener. It serves as soon as the layer is built. */
+/** The plain HTTP listener. It accepts requests as soon as the layer is built. */
 export const layerPlain = (
   options: CommonOptions & PlainListenerOptions
 ): Layer.Layer<HttpServer.HttpServer, ServeError, ApplicationServices> =>
@@ -180,8 +182,8 @@ export const layerPlain = (
   ).pipe(Layer.provide(GracefulShutdown.layer(options.gracePeriod)))
 
 /**
- * The listener with TLS and access control, and optionally the plain listener. The `HttpServer` of the layer is the
- * plain listener if there is one, else the secure listener. During shutdown, the secure listener accepts no more
+ * The listener with TLS and access control, and optionally the plain listener. The layer's `HttpServer` is the plain
+ * listener if there is one, else the secure listener. During a shutdown, the secure listener accepts no more
  * connections, while the plain listener answers probes until the end.
  */
 export const layerSecure = (

@@ -8,12 +8,12 @@ import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
 import type { UnreadError } from "../request/UnreadRequest.ts"
 import * as Refusals from "./Refusals.ts"
 
-// Not imported: an import evaluates the module's lazy exports, which stay in memory.
+// `getBuiltinModule`, since an import declaration evaluates the module's lazy exports, which stay in memory.
 const http = process.getBuiltinModule("node:http")
 
 /**
- * A response to a request that was not read. `error` is the request's error type in log and trace. `fields` are
- * additional header lines.
+ * A response to a request that was not read. `error` is the type of the request's error, for the log and the trace.
+ * `fields` are additional header lines.
  */
 interface Rejection {
   readonly status: number
@@ -54,7 +54,10 @@ const noTunnel: Rejection = {
   fields: ["allow: GET, HEAD"]
 }
 
-/** Returns the response in progress on a connection; its head may not be sent yet. Undefined if there is none. */
+/**
+ * Returns the response in progress on a connection, even if the head of the response is not sent yet. Undefined if
+ * there is none.
+ */
 const responseOf = (socket: Duplex): ServerResponse | undefined => {
   // Node's default handler checks the same private field.
   const response: unknown = Reflect.get(socket, "_httpMessage")
@@ -65,8 +68,8 @@ const responseOf = (socket: Duplex): ServerResponse | undefined => {
 const lingerMillis = 1000
 
 /**
- * Writes a response to the socket, closes the connection, and reports the rejection. Node has no response object for a
- * request that was not read.
+ * Writes a rejection directly to the socket, since Node has no response object for a request that was not read. Reports
+ * the request to `Refusals.watch` and closes the connection.
  */
 const answer = (
   server: Server,
@@ -78,7 +81,7 @@ const answer = (
   const instance = `urn:uuid:${requestId}`
   const body = JSON.stringify({ type: ProblemDetails.blankType, status, title, detail, instance })
   // If a connection with unread bytes is closed, the client gets a reset instead of the response. So further bytes are
-  // read and discarded until the client closes the connection, or the time is over.
+  // read and discarded until the client closes the connection, or until `lingerMillis` is over.
   const timer = setTimeout(() => socket.destroy(), lingerMillis)
   socket.once("close", () => clearTimeout(timer))
   socket.once("end", () => socket.destroy())
@@ -99,8 +102,9 @@ const answer = (
 }
 
 /**
- * Answers a request that Node could not read: it is malformed, it is too slow, or its head is too long. Sends a problem
- * document and closes the connection. If the head of another response is already sent, only closes the connection.
+ * Rejects a request that Node could not read, for example because it is malformed, too slow or too long. Sends a
+ * problem document and closes the connection. If the head of another response is already sent, closes the connection
+ * without a response.
  */
 export const rejectUnread = (
   server: Server,
@@ -116,7 +120,7 @@ export const rejectUnread = (
   answer(server, socket, parserErrors[error.code ?? ""] ?? badRequest)
 }
 
-/** The constructor options of the server of each listener. */
+/** Returns the options with which the server of each listener is constructed. */
 export const serverOptions = (limits: HttpLimits) => ({
   maxHeaderSize: limits.maxHeadBytes,
   headersTimeout: Duration.toMillis(limits.headersTimeout),
@@ -127,14 +131,15 @@ export const serverOptions = (limits: HttpLimits) => ({
   requireHostHeader: false,
   // Creates no stream for an empty body, which would cost as much as the head.
   optimizeEmptyRequests: true,
-  // Ignores upgrades: Effect's server would accept them, and no limit applies to an upgraded connection.
+  // Ignores upgrades. Effect's server would accept them, and no limit applies to an upgraded connection.
   shouldUpgradeCallback: () => false,
   noDelay: true
 })
 
-/** Applies the limits and handlers that the constructor of a server does not accept. */
+/** Applies the limits and the event handlers that cannot be given to the constructor of a server. */
 export const applyLimits = (server: Server, limits: HttpLimits): void => {
-  // 0 means no limit: Node would silently drop further header fields, whereas the application rejects the request.
+  // 0 means no limit. With a limit, Node would silently drop further header fields, whereas the application rejects the
+  // request.
   server.maxHeadersCount = 0
   server.maxConnections = limits.maxConnections
   // Without this listener, Node would close the connection without a response.
@@ -154,9 +159,7 @@ export const applyLimits = (server: Server, limits: HttpLimits): void => {
   server.on("checkExpectation", (request, response) => server.emit("request", request, response))
 }
 
-/**
- * Makes a plain HTTP server with the program's limits; a test may override some. The server has no request handler yet.
- */
+/** Makes a plain HTTP server without a request handler. A test may override some of the program's limits. */
 export const makePlainServer = (testLimits: Partial<HttpLimits> = {}): Server => {
   const limits = { ...httpLimits, ...testLimits }
   const server = http.createServer(serverOptions(limits))

@@ -7,17 +7,20 @@ import type { Pipeline } from "./Pipelining.ts"
 
 const checkInterval = Duration.seconds(1)
 
-/** The number of bytes received on a connection, and the time of its last change in milliseconds since the epoch. */
+/**
+ * The number of bytes received on a connection. `since` is the time at which this number last increased, in
+ * milliseconds since the epoch.
+ */
 interface Received {
   readonly bytes: number
   readonly since: number
 }
 
 /**
- * Closes a connection with pipelined requests if the client has sent no byte for `idleTimeout`. Bytes that the client
- * accepts do not restart this time: the kernel of a client that reads nothing still accepts a few bytes now and then.
- * The connection stays open until the current response has ended. The response of a
- * small package ends when its bytes are in the socket's buffer.
+ * Closes a connection with pipelined requests if the client has sent no byte for `idleTimeout` and no response is in
+ * progress. A small response ends as soon as its bytes are in the socket's buffer. Bytes that the client accepts do not
+ * restart the time, since the kernel of a client that reads nothing still accepts a few bytes now and then. Counts and
+ * logs each closed connection. Runs until the scope closes.
  */
 export const watch = (
   pipelines: ReadonlySet<Pipeline>,

@@ -4,10 +4,10 @@ import type { Duplex } from "node:stream"
 import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
 import * as Refusals from "./Refusals.ts"
 
-/** Handles one request. */
+/** Answers one request through Node's response. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
 
-/** The end of a request's head (RFC 9112, section 2.1). */
+/** The bytes with which a request's head ends (RFC 9112, section 2.1). */
 const headEnd = Buffer.from("\r\n\r\n")
 
 type PipeliningLimits = Pick<HttpLimits, "maxPipelined" | "maxBufferedBytes">
@@ -15,7 +15,10 @@ type PipeliningLimits = Pick<HttpLimits, "maxPipelined" | "maxBufferedBytes">
 /** A connection on which a request arrived before the previous one was answered. */
 export interface Pipeline {
   readonly socket: Duplex
-  /** True until the program has ended the current response. Its last bytes may still be in the socket's buffer then. */
+  /**
+   * True while the program writes a response. After the last write, bytes of the response may still be in the socket's
+   * buffer.
+   */
   readonly isResponding: boolean
 }
 
@@ -27,10 +30,10 @@ const maxResumedPerTurn = 2
 
 /** The state that the connections of one listener share. */
 class ListenerState {
-  /** The number of buffered bytes, which `maxBufferedBytes` limits. */
+  /** The number of request bytes that all connections of the listener buffer. `maxBufferedBytes` limits this number. */
   bufferedBytes = 0
   readonly pipelines = new Set<Pipeline>()
-  /** Reports a connection that is closed because too many bytes are buffered. */
+  /** Called with a connection that is closed because too many bytes are buffered. */
   readonly reportOverflow: (socket: Duplex) => void
   /** Connections that are ready for their next request, in the order in which they became ready. */
   readonly #ready = new Set<Connection>()
@@ -39,7 +42,7 @@ class ListenerState {
     this.reportOverflow = reportOverflow
   }
 
-  /** Resumes a connection after all connections that were ready before it. */
+  /** Resumes a connection in a later turn of the event loop, after all connections that were ready before it. */
   scheduleResume(connection: Connection): void {
     this.#ready.add(connection)
     if (this.#ready.size === 1) setImmediate(this.#run)
@@ -56,8 +59,9 @@ class ListenerState {
 }
 
 /**
- * The requests of one connection. Node parses all bytes of a read at once, which may be hundreds of requests. This
- * class passes one head at a time to Node's parser, returns the rest to the socket's buffer, and pauses reading.
+ * The requests of one connection. Node alone would parse all requests of one read at once, sometimes hundreds. This
+ * class passes one head at a time to Node's parser, returns the remaining bytes to the socket's buffer, and pauses
+ * reading.
  */
 class Connection implements Pipeline {
   readonly socket: Duplex
@@ -66,17 +70,15 @@ class Connection implements Pipeline {
   readonly #waiting: Array<() => void> = []
   /** The number of parsed requests that are not answered yet. The first of them is in progress, the others wait. */
   #unanswered = 0
-  /**
-   * The last parsed request. Released when all requests are answered, if this request has arrived completely by then.
-   */
+  /** The last parsed request. Undefined when all requests are answered and this request has arrived completely. */
   #latest: IncomingMessage | undefined
-  /** The response in progress. */
+  /** The response in progress. Undefined if there is none. */
   #response: ServerResponse | undefined
   /** True while unparsed requests are in the socket's buffer and the socket is not read. */
   #isPaused = false
-  /** The number of bytes of an incomplete head that Node's parser has received. */
+  /** The number of bytes that Node's parser has received of an incomplete head. */
   #headBytes = 0
-  /** This connection's part of the listener's buffered bytes. */
+  /** The number of bytes that this connection buffers. The listener's `bufferedBytes` includes them. */
   #bufferedBytes = 0
   #isReadPending = false
   #isYielding = false
@@ -134,7 +136,7 @@ class Connection implements Pipeline {
   }
 
   readonly #onAnswered = (): void => {
-    // Released immediately: objects that survive two minor garbage collections wait for a major one.
+    // Released immediately, since objects that survive two minor garbage collections wait for a major one.
     this.#response = undefined
     if (--this.#unanswered === 0 && this.#latest?.complete === true) this.#latest = undefined
     this.#updateBuffered()
@@ -174,8 +176,8 @@ class Connection implements Pipeline {
   }
 
   /**
-   * True if no further request may be parsed. An incomplete body is always parsed, even if nothing uses it, so that its
-   * request completes before `requestTimeout`.
+   * True if no further bytes may be parsed now. The rest of a body may be parsed even if nothing reads the body, so
+   * that its request completes before `requestTimeout`.
    */
   #isFull(): boolean {
     if (this.#isYielding || this.#unanswered === 0) return this.#isYielding
@@ -191,8 +193,8 @@ class Connection implements Pipeline {
   }
 
   /**
-   * Counts the buffered bytes: unparsed bytes, an incomplete head, and the unread part of a body. Closes the connection
-   * if these bytes take the listener beyond `maxBufferedBytes`.
+   * Updates the number of bytes that the connection buffers in unparsed requests, an incomplete head and an unread
+   * body. If the number has increased and the listener exceeds `maxBufferedBytes`, closes the connection.
    */
   #updateBuffered(): void {
     // The close event releases the bytes of a destroyed socket.
@@ -215,20 +217,20 @@ class Connection implements Pipeline {
   }
 }
 
-/** The pipelining of a server's connections. */
+/** Makes a server handle the requests of each connection one after another. */
 export interface Pipelining {
-  /** Wraps a handler, so that the requests of one connection are handled one after another. */
+  /** Wraps a handler, so that it receives the requests of one connection one after another. */
   readonly inOrder: (handle: RequestHandler) => RequestHandler
   /** The open connections with pipelined requests. */
   readonly pipelines: ReadonlySet<Pipeline>
 }
 
 /**
- * Handles the requests of each connection to a server one after another. A request is parsed when the previous one is
+ * Makes a server handle the requests of each connection one after another. A request is parsed when the previous one is
  * answered. It may be parsed earlier if the previous one has a body, because one chunk may contain the end of that body
  * and the next head. At most `maxPipelined` requests of a connection are unanswered.
  *
- * @param event the event of a new connection. When it is emitted, Node's HTTP parser already listens to the socket.
+ * @param event the event that announces a new connection. Node's HTTP parser must already listen to the socket then.
  */
 export const attach = (
   server: Server,

@@ -4,27 +4,28 @@ import * as Metrics from "../../metrics/Metrics.ts"
 import { clientAddress, type PeerAddress } from "../request/ClientAddress.ts"
 import type { UnreadRequest } from "../request/UnreadRequest.ts"
 
-/** A connection that a server closed without a response. */
+/** A connection that a server closed without a response. `address` is the address of its client. */
 export interface RefusedConnection {
   readonly reason: Metrics.RefusedConnectionReason
   readonly address: PeerAddress
 }
 
-// Events that only this program emits, on Node's servers: a server may exist before `watch` is called.
+// Events that only this program emits, on Node's servers. They are events, since a server may exist before `watch` is
+// called.
 const unread = "registry-packages-proxy:unread"
 const refused = "registry-packages-proxy:refused"
 
-/** Reports an unread request to `watch`. */
+/** Reports a request that the server answered itself, so that `watch` passes it to `record`. */
 export const reportUnread = (server: Server, request: UnreadRequest): void =>
   void server.emit(unread, request)
 
-/** Reports to `watch` a connection that the server closes without a response. */
+/** Reports a connection that the server closes without a response, so that `watch` counts and logs it. */
 export const reportRefused = (server: Server, connection: RefusedConnection): void =>
   void server.emit(refused, connection)
 
 /**
- * Counts and logs the connections that a server closes without a response. Passes the server's unread requests to
- * `record`.
+ * Counts and logs the connections that a server closes without a response. Calls `record` with each request that the
+ * server answers itself.
  */
 export const watch = Effect.fnUntraced(function* (
   server: Server,

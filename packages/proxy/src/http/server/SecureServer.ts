@@ -10,7 +10,7 @@ import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
 import { applyLimits, rejectUnread, serverOptions } from "./NodeServer.ts"
 import * as PeerCertificates from "../access/PeerCertificates.ts"
 
-// Not imported: an import evaluates the modules' lazy exports, which stay in memory.
+// `getBuiltinModule`, since an import declaration evaluates the modules' lazy exports, which stay in memory.
 const https = process.getBuiltinModule("node:https")
 const { constants } = process.getBuiltinModule("node:crypto")
 
@@ -34,8 +34,8 @@ export const cipherSuites = [
 ] as const
 
 /**
- * The time in seconds for which a TLS session may be resumed. During this time, the expiry of an intermediate
- * certificate is not noticed.
+ * The time in seconds for which a TLS session may be resumed. Resuming does not verify the intermediate certificates
+ * again, so the program may notice their expiry only after this time.
  */
 const sessionSeconds = 300
 
@@ -51,8 +51,8 @@ const contextOptions = ({ clientAuthorities, serving }: ListenerMaterial, minVer
 })
 
 /**
- * Makes every certificate of the client CA file a trust anchor, root or not, as Go does. Node has no server option for
- * this (`tls.Server.setSecureContext` ignores `allowPartialTrustChain`). So this function sets the flag on the context
+ * Makes every certificate of the client CA file a trust anchor, even if it is not a root, as Go does. Node's
+ * `setSecureContext` ignores the option `allowPartialTrustChain`. So this function sets the option in the TLS context
  * that the server has made.
  */
 const trustEachAuthority = (server: Server, { clientAuthorities }: ListenerMaterial): void => {
@@ -67,23 +67,22 @@ const trustEachAuthority = (server: Server, { clientAuthorities }: ListenerMater
 export interface SecureServer {
   readonly server: Server
   /**
-   * Uses new material for new connections. Old TLS sessions are not resumed, so the new authorities verify the
-   * certificates of all new connections. Existing connections continue. But if the authorities have changed, a
-   * connection with a verified certificate closes after the response in progress. Throws and changes nothing if TLS
-   * cannot use the material.
+   * Uses new material for new connections. TLS sessions of old connections cannot be resumed, so the new authorities
+   * verify the certificate of every new connection. If the authorities have changed, an old connection with an accepted
+   * certificate closes after the response in progress. All other connections continue. If TLS cannot use the material,
+   * throws and changes nothing.
    */
   readonly setMaterial: (material: ListenerMaterial) => void
   /**
-   * Returns the client certificate of a request's connection, with the result of the verification by the current
-   * authorities. Undefined if the client presented no certificate, or if the authorities that verified it have been
-   * replaced.
+   * Returns the client certificate of a request's connection, and whether it was accepted when the connection began.
+   * Undefined if the client presented none, or if the authorities that accepted it have been replaced.
    */
   readonly certificateOf: (request: IncomingMessage) => PeerCertificate | undefined
 }
 
 /**
- * Makes an HTTPS server with the program's limits; a test may override some. `metrics` is the context in which the
- * server updates metrics.
+ * Makes an HTTPS server without a request handler. It updates metrics in the context `metrics`. A test may override
+ * some of the program's limits.
  */
 export const make = (options: {
   readonly material: ListenerMaterial

@@ -7,12 +7,15 @@ export interface ConnectionPorts {
 }
 
 /**
- * Returns the length of the kernel's send queue of a connection: the number of bytes that the client has not
- * acknowledged yet. Undefined if unknown.
+ * Returns the number of a connection's bytes that are in the kernel's send queue because the client has not
+ * acknowledged them. Undefined if the number is unknown.
  */
 export type SendQueueLookup = (ports: ConnectionPorts) => number | undefined
 
-/** Linux's tables of TCP connections in the process's network namespace (proc_net_tcp). */
+/**
+ * The files in which Linux lists the TCP connections of the process's network namespace. Source: proc_net_tcp in the
+ * kernel's documentation.
+ */
 const tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"] as const
 
 const portOf = (hex: string): number => Number.parseInt(hex.slice(hex.lastIndexOf(":") + 1), 16)
@@ -20,8 +23,9 @@ const portOf = (hex: string): number => Number.parseInt(hex.slice(hex.lastIndexO
 const keyOf = (localPort: number, remotePort: number): number => localPort * 65_536 + remotePort
 
 /**
- * Parses the contents of `tables`: addresses and ports, the state, and `tx_queue:rx_queue`, all in hexadecimal.
- * Connections with the same ports but different addresses share one sum, so a stalled client may seem to make progress.
+ * Parses the contents of `tables`. Each line contains a connection's addresses, ports and state in hexadecimal, and the
+ * lengths of its queues as `tx_queue:rx_queue`. The lengths of connections with the same ports but different addresses
+ * are added, so a stalled client may seem to make progress.
  */
 export const parse = (...texts: ReadonlyArray<string>): SendQueueLookup => {
   const bytes = new Map<number, number>()
@@ -35,7 +39,10 @@ export const parse = (...texts: ReadonlyArray<string>): SendQueueLookup => {
     localPort === undefined || remotePort === undefined ? undefined : bytes.get(keyOf(localPort, remotePort))
 }
 
-/** Reads the kernel's current send queues. If they cannot be read, the length of every queue is unknown. */
+/**
+ * Reads the kernel's current send queues. If they cannot be read, the length of every queue is unknown. A test may
+ * replace this effect.
+ */
 export const ReadSendQueues = Context.Reference<Effect.Effect<SendQueueLookup>>(
   "@registry-packages-proxy/proxy/http/SendQueues",
   {

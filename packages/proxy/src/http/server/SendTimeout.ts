@@ -8,16 +8,16 @@ import { ReadSendQueues } from "./SendQueues.ts"
 
 const checkInterval = Duration.seconds(1)
 
-/** The interval, in milliseconds, at which the kernel's send queue of a stuck connection is read. */
+/** The interval in milliseconds at which the kernel's send queue of a stuck connection is read. */
 const kernelIntervalMillis = Duration.toMillis("5 seconds")
 
 /** The state of a connection with a write or close in progress. Times are in milliseconds since the epoch. */
 interface Sending {
   /** The time at which the client last accepted bytes. */
   since: number
-  /** The number of bytes passed to the kernel. */
+  /** The number of the connection's bytes that Node has passed to the kernel. */
   readonly sent: number
-  /** The number of bytes in the kernel's send queue; undefined if unknown. */
+  /** The number of the connection's bytes in the kernel's send queue. Undefined if unknown. */
   queued: number | undefined
   /** The time at which `queued` was read. */
   queuedAt: number
@@ -26,20 +26,22 @@ interface Sending {
 /** True while bytes wait to be sent, or while the socket waits to close after `socket.end()`. */
 const isSending = (socket: Socket): boolean => socket.writableLength > 0 || socket.writableEnded
 
-/** The number of bytes passed to the kernel. Node counts the bytes of a write only when all of them are passed. */
+/**
+ * Returns the number of bytes passed to the kernel. Node counts the bytes of a write only when all of them are passed.
+ */
 const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writableLength
 
-/** True for a TCP connection. A test may use an in-process connection. */
+/** True for a TCP connection. A test may use a connection inside the process. */
 const isInKernel = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
 
 /**
- * Closes a connection to a server if the client accepts nothing for `sendTimeout`: neither a byte of a response nor the
- * end of the connection.
+ * Closes a connection if the client accepts neither a byte of a response nor the end of the connection for
+ * `sendTimeout`. Counts and logs each closed connection. Runs until the scope closes.
  *
- * Large buffers hide the progress of a slow client: a full kernel buffer accepts the next part of a 1 MiB write only
- * when a third of the buffer is free. So the kernel's send queue is read for connections that seem stuck.
+ * Large buffers hide the progress of a slow client, since a full kernel buffer accepts no bytes until a third of it is
+ * free. So for connections that seem stuck, the kernel's send queue is read too.
  *
- * @param event the event of a new connection
+ * @param event the event that announces a new connection
  */
 export const watch = (
   server: Server,
@@ -53,7 +55,7 @@ export const watch = (
     socket.once("close", () => connections.delete(socket))
   })
 
-  /** Returns the connections that have passed no byte to the kernel since the previous check. */
+  /** Returns the connections that have bytes to send, but have passed none to the kernel since the previous check. */
   const stuck = (now: number): ReadonlyArray<readonly [Socket, Sending]> => {
     const found: Array<readonly [Socket, Sending]> = []
     for (const [socket, previous] of connections) {

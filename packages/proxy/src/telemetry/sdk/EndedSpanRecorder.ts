@@ -18,7 +18,7 @@ const hrTime = (nanos: bigint): HrTime => [Number(nanos / nanosInSecond), Number
 const none: Array<never> = []
 const unset = { code: SpanStatusCode.UNSET }
 
-/** An ended span, in the form that OpenTelemetry's exporters read. It converts times only when they are read. */
+/** A finished span, in the form that OpenTelemetry's exporters read. Each time is converted only when it is read. */
 export class ReadableEndedSpan implements ReadableSpan {
   readonly kind = SpanKind.SERVER
   readonly status = unset
@@ -87,7 +87,8 @@ const hasTraceState = (parent: Tracer.ExternalSpan | undefined): boolean =>
   parent !== undefined && Context.getOrUndefined(parent.annotations, OtelTracer.OtelTraceState) !== undefined
 
 /**
- * Caches two templates for each object with attributes: one for spans without a parent, one for spans with a parent.
+ * Makes a function that returns the template of a span, or undefined if the span cannot be serialized. The function
+ * caches templates by the span's `attributes` object, separately for spans with and without a parent.
  */
 const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) => {
   const roots = new WeakMap<object, SpanTemplate.SpanTemplate>()
@@ -108,8 +109,8 @@ const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) =>
 }
 
 /**
- * Makes a function that records ended spans as the SDK's tracer does: it generates ids, applies the sampler, and
- * queues the span. With a serializer it queues the span's bytes instead of an object.
+ * Makes a function that records finished spans as the SDK's tracer does. It generates ids, applies the sampler, queues
+ * the span, and returns its ids. With a serializer, it queues the span's bytes instead of an object.
  */
 export const make = (options: {
   readonly isSampled: IsSampled

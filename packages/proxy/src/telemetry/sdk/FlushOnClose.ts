@@ -1,12 +1,12 @@
 import { Duration, Effect, Option, type Scope } from "effect"
 import type { ExportLoss } from "../ExportLoss.ts"
 
-/** Maximum time for which the end of the program is delayed to send telemetry. */
+/** Maximum time for which the program delays its end to send telemetry. */
 export const flushTimeout = Duration.seconds(5)
 
 /**
- * Calls `shutdown` when the scope closes, to send the queued items. If that takes longer than `flushTimeout`, counts
- * the `unsettled` items as lost.
+ * Calls `shutdown` when the scope closes, so that the queued items are sent. If that takes longer than `flushTimeout`,
+ * counts the `unsettled` items as lost.
  */
 export const register = (
   shutdown: () => Promise<void>,

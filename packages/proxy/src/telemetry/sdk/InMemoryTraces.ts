@@ -6,12 +6,15 @@ import * as Resource from "./Resource.ts"
 import { spanViewOf } from "./SpanView.ts"
 import * as Traces from "./Traces.ts"
 
-/** Records all spans in memory: for tests, and for programs that show traces without a collector. */
+/**
+ * Makes a layer that records spans in memory, for tests and for programs that show traces without a collector. Records
+ * all spans, except in traces that the caller has not sampled.
+ */
 export const make = (
   settings: TelemetrySettings
 ): {
   readonly layer: Layer.Layer<never, never, FileSystem.FileSystem>
-  /** All spans that have ended. */
+  /** Returns all recorded spans that have ended. */
   readonly spans: () => ReadonlyArray<SpanView>
 } => {
   const spans: Array<SpanView> = []

@@ -42,8 +42,8 @@ const contextOf = ({ spanId, traceId }: LogRecord) =>
     : trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED })
 
 /**
- * Sends log lines to a collector, in addition to stdout. The queue is bounded; dropped lines are counted. Does nothing
- * if the program logs without `Logging.layer`.
+ * Sends log lines to a collector, in addition to stdout. Lines that do not fit into the bounded queue are dropped and
+ * counted. Does nothing if the program logs without `Logging.layer`.
  */
 export const layer = (
   settings: LogsSettings,

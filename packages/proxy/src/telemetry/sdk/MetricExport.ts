@@ -33,7 +33,7 @@ const temporalities = {
   delta: AggregationTemporality.DELTA
 } as const
 
-/** Exports the same metrics as /metrics to a collector. */
+/** Sends the metrics that /metrics shows to a collector at a regular interval. */
 export const layer = (
   settings: MetricsSettings,
   resource: Resource

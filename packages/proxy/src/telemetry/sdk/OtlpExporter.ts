@@ -11,17 +11,18 @@ import { version } from "../../build/Version.ts"
 import type { ExportLoss } from "../ExportLoss.ts"
 import type { CollectorSettings, TlsFile } from "../TelemetrySettings.ts"
 
-/** The serialization of one signal. */
+/** The serializers of one signal, and the functions that count its items. */
 export interface SignalFormat<Internal, Response> {
   readonly protobuf: ISerializer<Internal, Response>
   readonly json: ISerializer<Internal, Response>
   readonly helper: IExporterMetricsHelper<Internal>
-  /** The number of items that the collector rejected in a partially successful response. */
+  /** Returns the number of items that the collector rejected although it accepted the request. */
   readonly rejected: (response: Response) => number | string | null | undefined
 }
 
 /**
- * The reason of a failed export. It does not contain the collector's text, which may repeat a secret from the request.
+ * Returns the reason of a failed export, for the log. The reason does not contain the collector's text, which may
+ * repeat a secret from the request.
  */
 const lossReason = (error: unknown): string => {
   if (error instanceof OTLPExporterError && error.code !== undefined) return `answered ${error.code}`
@@ -56,9 +57,9 @@ const readPem = (
 const contentTypes = { "http/protobuf": "application/x-protobuf", "http/json": "application/json" } as const
 
 /**
- * Makes an exporter that sends one signal to a collector. It uses OpenTelemetry's OTLP exporter, which retries requests
- * and limits their duration and concurrency. `loss` counts the items that are not delivered. Fails if a PEM file of the
- * settings cannot be used.
+ * Makes an exporter that sends one signal to a collector. OpenTelemetry's OTLP exporter retries requests and limits
+ * their duration and concurrency. `loss` counts the items that are not delivered. Fails if a PEM file of the settings
+ * cannot be used.
  */
 export const make = Effect.fnUntraced(function* <Internal, Response>(
   collector: CollectorSettings,

@@ -5,21 +5,21 @@ const spanBytes = 8
 const pairBytes = traceBytes + spanBytes
 
 /**
- * The number of pairs that are generated at once. The number is small, since V8 keeps the text of all pairs in memory
- * as long as one of their ids is used.
+ * The number of pairs of ids that are generated at once. The number is small, since V8 keeps the text of all pairs in
+ * memory as long as one of their ids is used.
  */
 const pairs = 32
 
 /**
- * Pairs of a random trace id and a random span id. They are generated in advance, since generating them one by one
- * would cost more than the rest of the work for an ended span.
+ * Generates pairs of a random trace id and a random span id. It generates several pairs at once, since generating them
+ * one by one would cost more than the rest of the work for a finished span.
  */
 export class RandomIds {
   readonly #bytes = Buffer.allocUnsafeSlow(pairs * pairBytes)
   #text = ""
   #at = pairs * pairBytes
 
-  /** Moves to the next pair. Call this before the first id is read, too. */
+  /** Moves to the next pair. There is no current pair before the first call. */
   next(): void {
     this.#at += pairBytes
     if (this.#at < pairs * pairBytes) return
@@ -40,12 +40,12 @@ export class RandomIds {
     return this.#text.slice(2 * (this.#at + traceBytes), 2 * (this.#at + pairBytes))
   }
 
-  /** Writes the 16 bytes of the trace id to `into`, at offset `at`. */
+  /** Writes the 16 bytes of the current trace id to `into`, at offset `at`. */
   writeTraceId(into: Uint8Array, at: number): void {
     for (let index = 0; index < traceBytes; index++) into[at + index] = this.#bytes[this.#at + index] ?? 0
   }
 
-  /** Writes the 8 bytes of the span id to `into`, at offset `at`. */
+  /** Writes the 8 bytes of the current span id to `into`, at offset `at`. */
   writeSpanId(into: Uint8Array, at: number): void {
     const from = this.#at + traceBytes
     for (let index = 0; index < spanBytes; index++) into[at + index] = this.#bytes[from + index] ?? 0

@@ -5,7 +5,10 @@ import type { TelemetrySettings } from "../TelemetrySettings.ts"
 const { hostname } = process.getBuiltinModule("node:os")
 const { randomUUID } = process.getBuiltinModule("node:crypto")
 
-/** The resource of all telemetry, which describes this process. Attributes from the settings take precedence. */
+/**
+ * Makes the OpenTelemetry resource of all telemetry, which describes this process. Attributes from the settings take
+ * precedence.
+ */
 export const make = ({
   resourceAttributes,
   serviceName

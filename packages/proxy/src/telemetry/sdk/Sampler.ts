@@ -10,8 +10,8 @@ import {
 import type { SamplerName } from "../OtelVariables.ts"
 
 /**
- * The sampler that `OTEL_TRACES_SAMPLER` names. `ratio` is the share of traces that a ratio sampler samples, from 0 to
- * 1.
+ * Makes the sampler that `OTEL_TRACES_SAMPLER` names. `ratio` is the share of traces that a ratio sampler samples, from
+ * 0 to 1.
  */
 export const make = (name: SamplerName, ratio: number): Sampler => {
   switch (name) {
@@ -31,14 +31,14 @@ export const make = (name: SamplerName, ratio: number): Sampler => {
 }
 
 /**
- * Returns true if a span is sampled. `parentSampled` is the decision of the caller; undefined if the span has no
- * parent.
+ * Returns true if a span is sampled. `parentSampled` is true if the span's parent is sampled, and undefined if the span
+ * has no parent.
  */
 export type IsSampled = (traceId: string, parentSampled: boolean | undefined) => boolean
 
 /**
- * Makes a function that decides as the sampler of `make` does, for server spans. The function allocates no context and
- * no result object for each span.
+ * Makes a function that decides as the sampler of `make` does, for server spans. Unlike a sampler, the function
+ * allocates no context and no result object for each span.
  */
 export const makeIsSampled = (name: SamplerName, ratio: number): IsSampled => {
   const ofRatio = new TraceIdRatioBasedSampler(ratio)

@@ -12,8 +12,8 @@ const part = <A>(settings: Option.Option<A>, make: (settings: A) => Part): Part 
   Option.match(settings, { onNone: () => Layer.empty, onSome: make })
 
 /**
- * The exports that the settings enable. Only `Telemetry` imports this module, by a dynamic import, since it loads all
- * of OpenTelemetry.
+ * Exports the telemetry that the settings enable. Only `Telemetry.ts` imports this module, and it does so dynamically,
+ * since the module loads all of OpenTelemetry.
  */
 export const layer = ({ logs, metrics, traces, ...program }: TelemetrySettings): Part => {
   const resource = Resource.make(program)

@@ -5,24 +5,28 @@ import type { ReadableSpan } from "@opentelemetry/sdk-trace"
 import type { RandomIds } from "./RandomIds.ts"
 import * as SpanTemplate from "./SpanTemplate.ts"
 
-/** The fields in which spans of one template differ. Times are in nanoseconds since the epoch. */
+/** The fields that differ between spans with the same template. Times are in nanoseconds since the epoch. */
 export interface IdsAndTimes {
-  /** The generator whose current pair is the span's ids. A span with a `parent` has the parent's trace id instead. */
+  /**
+   * The generator whose current pair has the span's ids. If there is a `parent`, the span has the trace id of `parent`
+   * instead.
+   */
   readonly ids: RandomIds
   readonly parent: { readonly traceId: string; readonly spanId: string } | undefined
   readonly startTime: bigint
   readonly endTime: bigint
 }
 
-/** The number of bytes reserved for two protobuf tags and their lengths. */
+/** The number of bytes reserved in front of the spans for two protobuf tags and their lengths. */
 const headerRoom = 16
 
-/** The number of bytes for spans in a batch's first buffer. A larger buffer replaces a full buffer. */
+/** The number of bytes for spans in a batch's first buffer. When a buffer is full, a larger one replaces it. */
 const firstSize = 4096
 
 /**
- * The ended spans of one export request, serialized one by one as they end. Span objects would survive two minor
- * garbage collections, which costs more than creating them. To OpenTelemetry's batch processor, a batch is one span.
+ * The finished spans of one export request. Each span is serialized when it ends, since a waiting span object would
+ * survive two minor garbage collections. That costs more than creating the object. OpenTelemetry's batch processor
+ * treats a batch as one span.
  */
 export class SpanBatch {
   /** The number of spans in the batch. */
@@ -30,7 +34,7 @@ export class SpanBatch {
   readonly resource: Resource
   readonly #resource: Uint8Array
   readonly #scope: Uint8Array
-  /** The offset of the first span. */
+  /** The offset of the first span in `#bytes`. */
   readonly #start: number
   #end: number
   #bytes: Buffer
@@ -94,16 +98,16 @@ export class SpanBatch {
 /** Casts a batch to the type that the batch processor accepts. */
 export const asSpan = (batch: SpanBatch): ReadableSpan => batch as unknown as ReadableSpan
 
-/** Returns the batch if the spans of an export are a batch; undefined if they are ordinary spans. */
+/** Returns the batch that an export consists of. Undefined if the export consists of ordinary spans. */
 export const batchOf = ([first]: ReadonlyArray<ReadableSpan>): SpanBatch | undefined => {
   const item: unknown = first
   return item instanceof SpanBatch ? item : undefined
 }
 
-/** The number of spans in an export, including those in a batch. */
+/** Returns the number of spans in an export. If the export is a batch, counts the batch's spans. */
 export const spanCount = (spans: ReadonlyArray<ReadableSpan>): number => batchOf(spans)?.count ?? spans.length
 
-/** Extends OpenTelemetry's serializer, so that it accepts a batch too. */
+/** Extends a serializer of OpenTelemetry, so that it accepts a batch too. */
 export const makeSerializer = <Response>(
   serializer: ISerializer<Array<ReadableSpan>, Response>
 ): ISerializer<Array<ReadableSpan>, Response> => ({

@@ -12,14 +12,14 @@ export interface SpanQueue {
   readonly processor: SpanProcessor
   /** Queues an ended span as bytes. If the queue is full, drops the span and counts it. */
   readonly enqueue: (resource: Resource, template: SpanTemplate, idsAndTimes: SpanBatch.IdsAndTimes) => void
-  /** The number of ended spans whose export has neither succeeded nor failed yet. */
+  /** Returns the number of ended spans whose export has neither succeeded nor failed yet. */
   readonly unsettled: () => number
 }
 
 /**
  * Makes a queue in front of OpenTelemetry's batch processor. The queue counts dropped spans, since a full batch
- * processor drops spans silently. The number of queued spans is exact: a batch leaves the queue when its export begins.
- * `enqueue` collects spans in a batch of bytes, which a second processor exports.
+ * processor drops spans silently. A span leaves the queue when its export begins. `enqueue` collects spans in a batch
+ * of bytes, which a second batch processor exports.
  */
 export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLoss): SpanQueue => {
   const config = batchConfig(batching)
@@ -34,8 +34,8 @@ export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLos
       sending += count
       exporter.export(spans, (result) => {
         sending -= count
-        // The collector has received the whole batch, so its buffer may be reused. After a failure it may not: an
-        // attempt to send it may still be in progress.
+        // The collector has received the whole batch, so its buffer may be reused. After a failure it may not,
+        // since an attempt to send it may still be in progress.
         if (result.code === ExportResultCode.SUCCESS) spare = SpanBatch.batchOf(spans)?.bytes ?? spare
         done(result)
       })
@@ -48,7 +48,8 @@ export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLos
   const batches = new BatchSpanProcessor({ ...config, maxExportBatchSize: 1, exporter: counting })
 
   /**
-   * Counts a span as queued and returns true. If the queue is full or shut down, counts it as lost and returns false.
+   * Counts a span as queued and returns true. If the queue is full or shut down, counts the span as lost and returns
+   * false.
    */
   const admit = (): boolean => {
     if (isShutDown || waiting >= batching.maxQueueSize) {

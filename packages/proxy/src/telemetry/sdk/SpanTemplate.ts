@@ -1,4 +1,7 @@
-/** A field of a protobuf message: its number and the offsets of its tag (`start`), its value and its end. */
+/**
+ * A field of a protobuf message. `start`, `value` and `end` are the offsets of the field's tag, of its value, and of
+ * its end.
+ */
 interface Field {
   readonly number: number
   readonly start: number
@@ -60,7 +63,7 @@ export interface SpanTemplate {
   readonly resource: Uint8Array
   /** The `scope` field of ScopeSpans, with its tag. */
   readonly scope: Uint8Array
-  /** The span, with its tag. The following offsets are relative to the start of `span`. */
+  /** The span, with its tag. The offsets in this template are relative to the start of `span`. */
   readonly span: Uint8Array
   readonly traceId: number
   readonly spanId: number
@@ -89,7 +92,7 @@ export const make = (request: Uint8Array): SpanTemplate => {
   }
 }
 
-/** Encodes the tag and the length of a field that contains a message. `number` is less than 16. */
+/** Encodes the tag and the length of a field that contains a message. The field's `number` must be less than 16. */
 export const header = (number: number, length: number): Buffer => {
   const bytes = [(number << 3) | 2]
   for (let left = length; ; left = Math.floor(left / 0x80)) {

@@ -4,8 +4,8 @@ import { Effect, Tracer } from "effect"
 import { errorTypeOfExit } from "../ErrorType.ts"
 
 /**
- * Changes a span to follow OpenTelemetry's semantic conventions. A successful span has no status: `ok` is reserved for
- * operators. A failed span has an error status, and no event with a stack trace.
+ * Changes a span to follow OpenTelemetry's semantic conventions. A successful span has no status, since `ok` is
+ * reserved for operators. A failed span has an error status, but no event with a stack trace.
  */
 const withConventions = (span: Span): Span => {
   const setStatus = span.setStatus.bind(span)
@@ -24,8 +24,8 @@ const conventionalTracer = (tracer: SdkTracer): SdkTracer => ({
 
 /**
  * Makes an Effect tracer that creates spans with the tracer of an SDK. Failed spans have an `error.type`. Effects do
- * not run in OpenTelemetry's context: no library in this program reads it, and setting it would cost time in each step
- * of each fiber.
+ * not run in OpenTelemetry's context. No library in this program reads that context, and setting it would cost time in
+ * each step of each fiber.
  */
 export const make = (tracer: SdkTracer): Effect.Effect<Tracer.Tracer> =>
   OtelTracer.make.pipe(

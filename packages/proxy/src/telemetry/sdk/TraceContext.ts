@@ -4,12 +4,14 @@ import { type Tracer, Option, Predicate } from "effect"
 import { type ExtractCallerSpan, parseTraceParent, singleValue } from "../Propagation.ts"
 
 /**
- * Maximum length of a `tracestate`, in characters. A longer value is dropped. Source: W3C Trace Context, section
- * 3.3.1.5.
+ * Maximum length of a `tracestate` header, in characters. A longer header is ignored. Source: W3C Trace Context,
+ * section 3.3.1.5.
  */
 const maxTraceState = 512
 
-/** Extracts the caller's span from `traceparent` and `tracestate`. */
+/**
+ * Returns the caller's span from the header fields `traceparent` and `tracestate`. None without a valid `traceparent`.
+ */
 export const extract: ExtractCallerSpan = (headers) => {
   const parent = parseTraceParent(singleValue(headers["traceparent"]))
   if (parent === undefined) return Option.none()
@@ -33,7 +35,10 @@ interface WithContext {
 const hasContext = (span: Tracer.AnySpan): span is Tracer.AnySpan & WithContext =>
   Predicate.hasProperty(span, "span")
 
-/** The header fields that propagate a span to a server: `traceparent` and, if there is one, `tracestate`. */
+/**
+ * Returns the header fields that propagate a span to a server, `traceparent` and, if there is one, `tracestate`.
+ * Returns no field if the span's ids are not valid.
+ */
 export const inject = (span: Tracer.AnySpan): Readonly<Record<string, string>> => {
   const { sampled, spanId, traceId } = span
   if (!isSpanContextValid({ traceId, spanId, traceFlags: 0 })) return {}

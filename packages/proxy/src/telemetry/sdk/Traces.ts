@@ -34,7 +34,10 @@ const format = {
     partialSuccess?.rejectedSpans
 }
 
-/** Limits of a span's attributes, events and links, so that a batch stays small. */
+/**
+ * Maximum numbers of a span's attributes, events and links, and the maximum length of an attribute in characters, so
+ * that a batch stays small.
+ */
 const spanLimits = {
   attributeCountLimit: 64,
   attributeValueLengthLimit: 1024,
@@ -49,7 +52,7 @@ export const layerExporter = (
   makeExporter: (
     loss: ExportLoss.ExportLoss
   ) => Effect.Effect<SpanExporter, UsageError, FileSystem.FileSystem>,
-  /** The serializer of the exporter, if it accepts `SpanBatch`. */
+  /** The serializer that the exporter uses. Undefined if that serializer does not accept a `SpanBatch`. */
   serializer?: typeof format.protobuf
 ): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   Layer.unwrap(
@@ -87,7 +90,7 @@ export const layerExporter = (
     })
   )
 
-/** Sends traces to the collector of the settings. Prints the traces to stdout if there is no collector. */
+/** Sends traces to the collector of the settings. If there is no collector, prints the traces to stdout. */
 export const layer = (
   settings: TracesSettings,
   resource: Resource

@@ -4,7 +4,7 @@ import type { OutputStream } from "../../config/ProcessEnvironment.ts"
 import * as SpanTree from "../SpanTree.ts"
 import { spanViewOf } from "./SpanView.ts"
 
-/** Prints each batch of spans as trees. */
+/** Makes an exporter that prints each batch of spans as trees. */
 export const make = (output: OutputStream): SpanExporter => ({
   export: (spans, done) => {
     output.write(SpanTree.render(spans.map(spanViewOf)), () => done({ code: ExportResultCode.SUCCESS }))
