@@ -73,7 +73,7 @@ export const RequestLineWriter = Context.Reference<LogRequest | undefined>(
   }
 )
 
-/** Makes a function that logs requests through `Writer` if it is set, else through Effect's loggers. */
+/** Makes a function that logs requests through `RequestLineWriter` if it is set, else through Effect's loggers. */
 export const make: Effect.Effect<LogRequest> = Effect.gen(function* () {
   const writer = yield* RequestLineWriter
   if (writer !== undefined) return writer

@@ -109,9 +109,9 @@ const unavailable = ({ reason, review }: Undecided): Problem => {
 }
 
 /**
- * Makes the gate of the secure port. The gate authenticates the caller, then authorizes the request. It ignores headers
- * that claim an identity, such as `X-Remote-User`. `certificateOf` returns the client certificate of the request's
- * connection.
+ * Makes the access control of the secure port. It authenticates the caller, then authorizes the request. It ignores
+ * headers that claim an identity, such as `X-Remote-User`. `certificateOf` returns the client certificate of the
+ * request's connection.
  */
 export const make = (
   certificateOf: (request: IncomingMessage) => PeerCertificate | undefined

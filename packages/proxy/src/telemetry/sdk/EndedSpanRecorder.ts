@@ -18,7 +18,7 @@ const hrTime = (nanos: bigint): HrTime => [Number(nanos / nanosInSecond), Number
 const none: Array<never> = []
 const unset = { code: SpanStatusCode.UNSET }
 
-/** A finished span, in the form that OpenTelemetry's exporters read. Each time is converted only when it is read. */
+/** An ended span, in the form that OpenTelemetry's exporters read. Each time is converted only when it is read. */
 export class ReadableEndedSpan implements ReadableSpan {
   readonly kind = SpanKind.SERVER
   readonly status = unset
@@ -109,8 +109,8 @@ const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) =>
 }
 
 /**
- * Makes a function that records finished spans as the SDK's tracer does. It generates ids, applies the sampler, queues
- * the span, and returns its ids. With a serializer, it queues the span's bytes instead of an object.
+ * Makes a function that records ended spans as the SDK's tracer does. It generates ids, applies the sampler, queues the
+ * span, and returns its ids. With a serializer, it queues the span's bytes instead of an object.
  */
 export const make = (options: {
   readonly isSampled: IsSampled

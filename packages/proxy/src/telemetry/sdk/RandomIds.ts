@@ -12,7 +12,7 @@ const pairs = 32
 
 /**
  * Generates pairs of a random trace id and a random span id. It generates several pairs at once, since generating them
- * one by one would cost more than the rest of the work for a finished span.
+ * one by one would cost more than the rest of the work for an ended span.
  */
 export class RandomIds {
   readonly #bytes = Buffer.allocUnsafeSlow(pairs * pairBytes)

@@ -24,7 +24,7 @@ const headerRoom = 16
 const firstSize = 4096
 
 /**
- * The finished spans of one export request. Each span is serialized when it ends, since a waiting span object would
+ * The ended spans of one export request. Each span is serialized when it ends, since a waiting span object would
  * survive two minor garbage collections. That costs more than creating the object. OpenTelemetry's batch processor
  * treats a batch as one span.
  */
