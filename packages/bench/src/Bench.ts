@@ -21,14 +21,14 @@ const machine = (): Record<string, string> => ({
 })
 
 /**
- * Runs the cases whose names match `only`, and prints their results. Returns the report, and writes it into the
- * directory `out`.
+ * Runs the benchmark cases whose names match `only`, and prints their results. Returns the report. Also writes the
+ * report and a chart into the directory `out`. Fails if nginx or curl is missing, or if a case fails.
  */
 export const run = (options: {
   readonly workload: Fixture.Workload
   readonly only: RegExp
   readonly out: string
-  /** Path of another build's executable. The cases `traced-*` compare it with the program. */
+  /** The path of another build's executable, or undefined. The cases `traced-*` compare it with this build. */
   readonly otherExecutable: string | undefined
 }): Effect.Effect<Report, Error> =>
   Effect.scoped(

@@ -13,7 +13,7 @@ import type { Fixture } from "./servers/Fixture.ts"
 
 /** A case of the benchmark. `A` is the type of its result. */
 export interface BenchCase<A> {
-  /** One line for `--help`. */
+  /** One line that describes the case in the output of `--help`. */
   readonly description: string
   /** The case is skipped if this returns false. Default: the case always runs. */
   readonly isPossible?: (fixture: Fixture) => boolean
@@ -22,7 +22,7 @@ export interface BenchCase<A> {
 
 const hasWrk = ({ hasPeer }: Fixture): boolean => hasPeer("wrk")
 
-/** The cases that compare servers, in order of execution. */
+/** The cases that compare servers, by name, in order of execution. */
 export const comparisons: Readonly<Record<string, BenchCase<Comparison>>> = {
   "hit-large": { description: "a large package from the cache", run: Hits.large },
   "secure-large": { description: "the same over HTTPS with access control", run: SecureHits.large },
@@ -64,7 +64,7 @@ export const comparisons: Readonly<Record<string, BenchCase<Comparison>>> = {
   }
 }
 
-/** The cases that check measurements of the program against limits, in order of execution. */
+/** The cases that compare measurements of registry-packages-proxy with limits, by name, in order of execution. */
 export const checks: Readonly<Record<string, BenchCase<ReadonlyArray<Verdict>>>> = {
   decision: {
     description: "an access decision on a cached token",

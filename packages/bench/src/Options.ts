@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { parseArgs } from "node:util"
 import { checks, comparisons } from "./Cases.ts"
 
-/** Parses the command line. Fails with an error whose message lists the accepted options. */
+/** Parses the benchmark's command line. Fails with an error whose message lists the accepted options. */
 export const parse = Effect.try({
   try: () => {
     const { values } = parseArgs({
@@ -23,10 +23,10 @@ export const parse = Effect.try({
   catch: (cause) => new Error(`${cause instanceof Error ? cause.message : String(cause)}\n\n${help()}`)
 })
 
-/** The options of a run. */
+/** The parsed options of `npm run bench`. The text of `help` describes each option. */
 export type Options = Effect.Success<typeof parse>
 
-/** The text of `npm run bench -- --help`. */
+/** Returns the text that `npm run bench -- --help` prints. */
 export const help = (): string => {
   const cases = Object.entries({ ...comparisons, ...checks })
   const width = Math.max(...cases.map(([name]) => name.length))

@@ -9,15 +9,14 @@ const rbacProxyNames = Object.values(RbacProxy.rbacProxyNames)
 interface Target {
   readonly what: string
   readonly title: RegExp
-  /** The row that must reach the target. Default: the row of the program. */
+  /** The name of the server that must reach the target. Default: `registry-packages-proxy`. */
   readonly subject?: string
-  /** The rows to compare with. The fastest of them counts. */
+  /** The names of the servers to compare with. Only the fastest of them counts. */
   readonly against: ReadonlyArray<string>
-  /** The lowest accepted speed, as a multiple of the fastest peer's speed. */
+  /** The lowest accepted speed, as a multiple of the speed of the fastest server in `against`. */
   readonly atLeast: number
 }
 
-/** The targets for the program's speed relative to its peers. */
 const targets: ReadonlyArray<Target> = [
   {
     what: "plain hit against bare node:http, the best loop",
@@ -126,7 +125,10 @@ const firstByte = (comparison: Comparison): ReadonlyArray<Verdict> => {
   ]
 }
 
-/** The highest accepted CPU time per GB over HTTPS, as a multiple of the peer's CPU time per GB. */
+/**
+ * Limits for the CPU time of registry-packages-proxy per GB that it sends over HTTPS. `atMost` is a multiple of the CPU
+ * time per GB of the server `against`.
+ */
 const cpuOverTls: ReadonlyArray<{ readonly against: string; readonly atMost: number }> = [
   ...["nginx TLS, sendfile on", "nginx TLS, sendfile off"].map((against) => ({ against, atMost: 1.2 })),
   ...rbacProxyNames.map((against) => ({ against, atMost: 0.4 }))
@@ -150,7 +152,7 @@ const cpu = (comparison: Comparison): ReadonlyArray<Verdict> => {
   })
 }
 
-/** Returns a verdict for each target whose comparison was measured. */
+/** Returns a verdict for each target whose servers were all measured. Omits the other targets. */
 export const verdicts = (comparisons: ReadonlyArray<Comparison>): ReadonlyArray<Verdict> => [
   ...targets.flatMap((target) => judge(comparisons, target)),
   ...comparisons.filter(({ title }) => title.endsWith("at 1 Gbit/s")).flatMap(firstByte),

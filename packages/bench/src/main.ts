@@ -20,7 +20,7 @@ const build = Effect.try({
   catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
 })
 
-/** Installs the `requiredPrograms` that are missing, if `--install` or CI allows it. */
+/** Installs the missing `installablePrograms` if the option `--install` is given or the benchmark runs in CI. */
 const installPeers = (mayInstall: boolean) =>
   Effect.gen(function* () {
     const installer = yield* Install.makeInstaller({ mayInstall, say: Console.log })

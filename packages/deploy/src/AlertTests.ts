@@ -1,16 +1,19 @@
 import { dump } from "js-yaml"
 import { type Alert, readAlerts } from "./Alerts.ts"
 
-/** The values of series, by the series' name and labels. The values are one minute apart, in promtool's notation. */
+/**
+ * Time series for a promtool test. A key is a series' name and labels. A value is the series' samples, one per minute,
+ * in promtool's notation.
+ */
 type SeriesByName = Readonly<Record<string, string>>
 
-/** The series for which an alert fires, and the series for which the alert stays silent. */
+/** A test of one alert. The alert must fire with the series `fires`, and must stay silent with the series `silent`. */
 export interface AlertTest {
   readonly fires: SeriesByName
-  /** Labels of the firing alert, except `severity`. */
+  /** The expected labels of the firing alert, except `severity`. */
   readonly labels: Readonly<Record<string, string>>
   readonly summary: string
-  /** Series close to the threshold. The alert does not fire for them. */
+  /** Series that almost meet the alert's condition. */
   readonly silent: SeriesByName
 }
 
@@ -26,9 +29,7 @@ const expiry = `${prefix}_tls_certificate_expiry_timestamp_seconds{certificate="
 const up = 'up{job="registry-packages-proxy",instance="10.0.0.1:4219"}'
 const deployment = 'namespace="d8-cloud-instance-manager",deployment="registry-packages-proxy"'
 
-/**
- * The test of each alert, by the alert's name. Alerts are evaluated 100 minutes after the first value of the series.
- */
+/** The test of each alert, by the alert's name. promtool evaluates the alert 100 minutes after the first sample. */
 export const alertTests: Readonly<Record<string, AlertTest>> = {
   RegistryPackagesProxyAbsent: {
     fires: { [up]: "1x5 0x120" },
@@ -120,7 +121,7 @@ export const alertTests: Readonly<Record<string, AlertTest>> = {
     }
   },
   RegistryPackagesProxyCertificateExpiring: {
-    // promtool's time begins at 0; 100 minutes are 6000 seconds.
+    // promtool's time begins at 0. 100 minutes are 6000 seconds.
     fires: { [expiry]: `${6000 + 3 * 24 * 3600}x120` },
     labels: { instance: "10.0.0.1:4219", certificate: "serving" },
     summary: "The serving certificate of 10.0.0.1:4219 expires in 3d 0h 0m 0s",
@@ -190,7 +191,10 @@ const caseOf = ({ alert, annotations, labels: { severity } }: Alert, test: Alert
   }
 ]
 
-/** The file for `promtool test rules`: each alert fires in one test and stays silent in another. */
+/**
+ * Returns the YAML text of a test file for `promtool test rules`. `rulesFile` is the path of the alerting rules. Each
+ * alert has a test in which it must fire, and a test in which it must stay silent.
+ */
 export const promtoolFile = (rulesFile: string): string =>
   dump({
     rule_files: [rulesFile],

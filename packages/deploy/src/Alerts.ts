@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { load } from "js-yaml"
 import { chartDirectory } from "./Chart.ts"
 
-/** An alerting rule of Prometheus. */
+/** An alerting rule, as in a Prometheus rule file. */
 export interface Alert {
   readonly alert: string
   readonly expr: string
@@ -18,7 +18,7 @@ export interface Alert {
 /** The path of the file with the chart's alerting rules. */
 export const rulesFile = `${chartDirectory}/files/rules.yaml`
 
-/** Reads the alerting rules of all groups in `rulesFile`. */
+/** Reads `rulesFile`, and returns the alerting rules of all its groups. */
 export const readAlerts = (): ReadonlyArray<Alert> => {
   const { groups } = load(readFileSync(rulesFile, "utf8")) as {
     readonly groups: ReadonlyArray<{ readonly rules: ReadonlyArray<Alert> }>

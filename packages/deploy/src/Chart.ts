@@ -2,18 +2,21 @@ import { createHash } from "node:crypto"
 import { globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-/** The absolute path of the Helm chart. */
+/** The absolute path of the Helm chart's directory. */
 export const chartDirectory = fileURLToPath(new URL("../chart", import.meta.url))
 
 const read = (name: string): string => readFileSync(`${chartDirectory}/${name}`, "utf8")
 
-/** Reads values.yaml, with its comments, as text. */
+/** Returns the text of the chart's values.yaml, with its comments. */
 export const readValues = (): string => read("values.yaml")
 
-/** Reads the JSON Schema of the chart's values. */
+/** Returns the parsed JSON Schema of the chart's values. */
 export const readSchema = (): unknown => JSON.parse(read("values.schema.json"))
 
-/** Returns the SHA-256, in hex, of the names and contents of all files from which helm renders. */
+/**
+ * Returns the SHA-256 digest, in hex, of all chart files from which helm renders manifests. The digest covers the
+ * files' names and contents.
+ */
 export const chartChecksum = (): string => {
   const files = [
     "Chart.yaml",

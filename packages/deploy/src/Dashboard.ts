@@ -1,21 +1,24 @@
-/** A metric as the code declares it. */
+/** The declaration of a metric in the code. `id` is the metric's name. */
 export interface DeclaredMetric {
   readonly id: string
-  /** The type of Effect's metric: `Counter`, `Gauge` or `Histogram`. */
+  /** The metric's type in Effect: `Counter`, `Gauge` or `Histogram`. */
   readonly type: string
   readonly description: string | undefined
 }
 
-/** The options of a metric's panel. The default of an absent option follows from the metric's name and type. */
+/**
+ * The options of the panel that shows a metric. If an option is absent, its default depends on the metric's name and
+ * type.
+ */
 interface View {
-  /** Labels by which the series are aggregated. */
+  /** Labels by which the panel groups the metric's series. Without labels, the panel aggregates all series. */
   readonly by?: ReadonlyArray<string>
-  /** A PromQL expression. It replaces the default expression for the metric's type. */
+  /** The panel's PromQL expression. By default, the expression depends on the metric's type. */
   readonly expr?: string
   readonly unit?: string
   /** The panel's title. The default is the metric's name in words. */
   readonly title?: string
-  /** The aggregation of a gauge over its series; `max` by default. */
+  /** The PromQL operator that aggregates the series of a gauge. Default: `max`. */
   readonly aggregation?: "max" | "min"
 }
 
@@ -26,7 +29,7 @@ interface Row {
 
 const prefix = "registry_packages_proxy"
 
-/** The dashboard's rows. The last row also shows all metrics that are not listed here. */
+/** The dashboard's rows. The last row also shows all metrics that no row lists. */
 const rows: ReadonlyArray<Row> = [
   {
     title: "Is it well",
@@ -38,7 +41,7 @@ const rows: ReadonlyArray<Row> = [
       [`${prefix}_request_seconds`]: { by: ["handler"] },
       [`${prefix}_stalled_connections_total`]: {},
       [`${prefix}_refused_connections_total`]: { by: ["reason"] },
-      // `node` is not shown: in a cluster, this label has the name of the Kubernetes node, not the version of Node.js.
+      // `node` is not shown. In a cluster, this label has the name of the Kubernetes node, not the version of Node.js.
       [`${prefix}_build_info`]: { by: ["version", "instance"], title: "Version" }
     }
   },
@@ -122,7 +125,7 @@ const rows: ReadonlyArray<Row> = [
   }
 ]
 
-/** Returns Grafana's unit for a metric, by the suffix of the metric's name (Prometheus' naming conventions). */
+/** Returns the Grafana unit of a metric. The unit depends on the suffix of the metric's name and on its type. */
 const unitOf = ({ id, type }: DeclaredMetric): string => {
   const name = id.replace(/_total$/, "")
   if (name.endsWith("_seconds")) return "s"
@@ -165,7 +168,7 @@ const targetsOf = (
 
 const datasource = { type: "prometheus", uid: "$datasource" }
 
-/** Returns a metric's name in words, without the unit, which the panel's axis shows. */
+/** Returns a metric's name in words. Omits the unit, because the panel's axis shows it. */
 const titleOf = (id: string): string => {
   const words = id
     .replace(new RegExp(`^${prefix}_`), "")
@@ -229,7 +232,7 @@ const variable = {
 }
 
 /**
- * Returns Grafana's dashboard as a JSON value, with one panel for each metric. Throws if `rows` names a metric that is
+ * Returns a Grafana dashboard as a JSON value, with one panel for each metric. Throws if `rows` names a metric that is
  * not in `metrics`.
  */
 export const grafanaDashboard = (metrics: ReadonlyArray<DeclaredMetric>): unknown => {

@@ -1,8 +1,8 @@
 import { load } from "js-yaml"
 
-/** A documented value of the chart. */
+/** A value of the Helm chart that has a comment in values.yaml. */
 export interface DocumentedValue {
-  /** The value's path, in the form of helm's `--set`: `cache.size`. */
+  /** The value's path, as in helm's option `--set`. Example: `cache.size`. */
   readonly path: string
   readonly default: unknown
   readonly description: string
@@ -12,8 +12,9 @@ const at = (tree: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce<unknown>((value, key) => (value as Readonly<Record<string, unknown>>)[key], tree)
 
 /**
- * Finds the values in the text of values.yaml that have a comment directly above them, in the order of the file. Values
- * without a comment are described by their parent's comment. A comment before an empty line describes the whole file.
+ * Returns the values that have a comment directly above them, in the order of the file. `values` is the text of
+ * values.yaml. A value without a comment is omitted, because its parent's comment describes it. A comment before an
+ * empty line describes the whole file, so it describes no value.
  */
 export const findDocumentedValues = (values: string): ReadonlyArray<DocumentedValue> => {
   const tree: unknown = load(values)

@@ -1,4 +1,7 @@
-/** A binary heap. `peek` and `pop` return its smallest item, or undefined if it is empty. */
+/**
+ * A binary heap in the order of `compare`. `peek` and `pop` return the smallest item, or undefined if the heap is
+ * empty.
+ */
 export class Heap<A> {
   readonly #items: Array<A> = []
   readonly #compare: (a: A, b: A) => number

@@ -1,6 +1,6 @@
 /**
- * Values that the chart's schema rejects, each with a part of helm's error message (`errorIncludes`). The unit tests
- * check them with a JSON Schema validator, the end-to-end tests with helm.
+ * Values that the chart's JSON Schema rejects. `errorIncludes` is a part of helm's error message. The unit tests check
+ * the values with a JSON Schema validator, and the end-to-end tests check them with helm.
  */
 export const invalidValues: ReadonlyArray<{
   readonly path: string

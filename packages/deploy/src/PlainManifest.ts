@@ -1,4 +1,7 @@
-/** Lines of helm's output that plain manifests omit: `# Source` comments and the standard labels of helm charts. */
+/**
+ * Matches the lines of helm's output that the plain manifests omit. They are `# Source` comments and the standard
+ * labels of Helm charts.
+ */
 const helmLines = [
   /^# Source: .*\n/gm,
   /^ +(?:helm\.sh\/chart|app\.kubernetes\.io\/(?:managed-by|instance|version|name)): .*\n/gm
@@ -15,7 +18,7 @@ metadata:
   name: d8-cloud-instance-manager
 `
 
-/** Returns the YAML documents in helm's output, without `helmLines`. */
+/** Splits helm's output into its YAML documents, and removes the `helmLines`. */
 const documents = (rendered: string): ReadonlyArray<string> =>
   helmLines
     .reduce((text, line) => text.replaceAll(line, ""), rendered)
@@ -26,7 +29,10 @@ const documents = (rendered: string): ReadonlyArray<string> =>
 const join = (checksum: string, comment: string, parts: ReadonlyArray<string>): string =>
   `${head(checksum)}${comment}\n${parts.map((part) => part.trim()).join("\n---\n")}\n`
 
-/** Makes manifest.yaml with all objects for a cluster. `rendered` is helm's output, `checksum` is the chart's. */
+/**
+ * Returns the text of manifest.yaml, which has all objects for a cluster. `rendered` is helm's output, and `checksum`
+ * is the chart's checksum.
+ */
 export const renderManifest = (rendered: string, checksum: string): string =>
   join(
     checksum,
@@ -37,7 +43,10 @@ export const renderManifest = (rendered: string, checksum: string): string =>
     [namespaces, ...documents(rendered)]
   )
 
-/** Makes rbac.yaml with only the program's permissions. `rendered` is helm's output, `checksum` is the chart's. */
+/**
+ * Returns the text of rbac.yaml, which has only the permissions of registry-packages-proxy. `rendered` is helm's
+ * output, and `checksum` is the chart's checksum.
+ */
 export const renderRbac = (rendered: string, checksum: string): string =>
   join(
     checksum,
@@ -45,6 +54,9 @@ export const renderRbac = (rendered: string, checksum: string): string =>
     documents(rendered)
   )
 
-/** Returns the checksum of the chart from which a manifest was rendered; undefined if the manifest has no checksum. */
+/**
+ * Returns the checksum of the chart from which the manifest `text` was rendered. Undefined if the manifest has no
+ * checksum.
+ */
 export const chartChecksumOf = (text: string): string | undefined =>
   /^# chart: ([0-9a-f]{64})$/m.exec(text)?.[1]

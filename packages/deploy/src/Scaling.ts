@@ -1,30 +1,41 @@
 import { Heap } from "./Heap.ts"
 
-/** A rollout: each node fetches all packages one by one in random order, each package from a random master. */
+/**
+ * The parameters of a simulated rollout. Each node downloads all packages one by one in random order, each package from
+ * a random master.
+ */
 export interface Rollout {
   readonly masters: number
   readonly nodes: number
   /** The size of each package, in bytes. */
   readonly packageBytes: ReadonlyArray<number>
-  /** Maximum bytes per second that one master sends: the limit of its network, or of encryption in one process. */
+  /**
+   * Maximum bytes per second that one master sends. Either its network or the encryption in one process sets this
+   * limit.
+   */
   readonly masterBytesPerSecond: number
-  /** Maximum bytes per second that one node receives. */
+  /** Maximum bytes per second of one download, by a node or by another master. */
   readonly nodeBytesPerSecond: number
   /** Maximum bytes per second from the registry to all masters together. */
   readonly upstreamBytesPerSecond: number
-  /** The size of each master's cache, in bytes. */
+  /** The maximum size of each master's cache, in bytes. */
   readonly cacheBytes: number
-  /** Seconds from the start of a request to the first byte: connection, TLS handshake, access control. */
+  /**
+   * Seconds from the start of a request to its first byte. They include connection, TLS handshake and access control.
+   */
   readonly requestSeconds: number
   /** The nodes start at random times within this number of seconds. */
   readonly startSeconds: number
-  /** True if each package is pulled from the registry by only one master, from which the other masters pull it. */
+  /**
+   * True if only one master pulls each package from the registry, and the other masters pull the package from this
+   * master.
+   */
   readonly mastersShare: boolean
-  /** The seed of the random numbers. */
+  /** The seed of the random numbers. Rollouts with equal parameters have equal results. */
   readonly seed: number
 }
 
-/** The outcome of a rollout. */
+/** The outcome of a simulated rollout. */
 export interface RolloutResult {
   /** Seconds until the last node has all packages. */
   readonly seconds: number
@@ -33,11 +44,14 @@ export interface RolloutResult {
   readonly upstreamBytes: number
   readonly upstreamPulls: number
   readonly servedBytes: number
-  /** The number of requests that a master rejected because of too many concurrent downloads. */
+  /** The number of requests that masters rejected because of too many concurrent downloads. */
   readonly rejectedRequests: number
 }
 
-/** Maximum concurrent downloads from one replica (docs/http.md). Further requests get 503 and are retried. */
+/**
+ * Maximum concurrent downloads from one master (docs/http.md). A further request gets 503 and is retried after
+ * `retrySeconds`.
+ */
 const maxDownloads = 4096
 const retrySeconds = 5
 
@@ -53,9 +67,9 @@ export const randomGenerator = (seed: number): (() => number) => {
 }
 
 /**
- * A network link whose flows share `rate` equally, each with at most `flowRate` (both in bytes per second). `#level` is
- * the number of bytes that one flow would have received since time 0. A flow of `size` bytes ends when the level has
- * risen by `size`, so no flow needs an update when another flow starts or ends.
+ * A network link whose flows share `rate` equally. No flow gets more than `flowRate`. Both are in bytes per second.
+ * `#level` is the number of bytes that one flow would have received since time 0. A flow of `size` bytes ends when the
+ * level has risen by `size`. So no flow needs an update when another flow starts or ends.
  */
 class Link<A> {
   readonly #flows = new Heap<{ readonly end: number; readonly of: A }>((a, b) => a.end - b.end)
@@ -81,7 +95,7 @@ class Link<A> {
     this.#advance(time)
     this.#flows.push({ end: this.#level + size, of })
   }
-  /** The time in seconds at which the next flow ends; Infinity if there are no flows. */
+  /** The virtual time, in seconds, at which the next flow ends. Infinity if there are no flows. */
   get next(): number {
     const first = this.#flows.peek()
     return first === undefined ? Infinity : this.#time + Math.max(0, first.end - this.#level) / this.#perFlow
@@ -109,7 +123,7 @@ interface Entry {
   readonly followers: Array<number>
 }
 
-/** Runs a rollout in virtual time. */
+/** Simulates a rollout in virtual time, and returns its outcome. */
 export const simulate = (rollout: Rollout): RolloutResult => {
   const { cacheBytes, masters, nodes, packageBytes, requestSeconds, mastersShare } = rollout
   const draw = randomGenerator(rollout.seed)
@@ -161,7 +175,9 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     }
   }
 
-  /** Returns a package's entry in a master's cache. A miss starts a pull. */
+  /**
+   * Returns the entry of the package `item` in a master's cache. If there is no entry, creates one and starts a pull.
+   */
   const entryOf = (master: number, item: number): Entry => {
     const entries = caches[master] ?? new Map<number, Entry>()
     const there = entries.get(item)

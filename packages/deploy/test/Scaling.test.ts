@@ -5,7 +5,9 @@ import { type Rollout, simulate } from "../src/Scaling.ts"
 
 const mebibyte = 1024 * 1024
 
-/** Returns a rollout with round numbers: one master, one node and one package of 100 MiB, apart from `change`. */
+/**
+ * Returns a rollout with one master, one node and one package of 100 MiB, unless `change` replaces these parameters.
+ */
 const rollout = (change: Partial<Rollout>): Rollout => ({
   masters: 1,
   nodes: 1,

@@ -13,7 +13,7 @@ const isTree = (value: unknown): value is Tree =>
 
 const defaults = load(Chart.readValues()) as Tree
 const schema = Chart.readSchema() as Tree
-// The schema's patterns have the form `words$^|pattern`. `words$^` matches nothing; helm's error shows the words.
+// The schema's patterns have the form `words$^|pattern`. `words$^` matches nothing, but helm's error shows the words.
 const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema)
 
 /** Returns a copy of `tree` in which the value at the given path is replaced. */
@@ -22,7 +22,7 @@ const withValue = (tree: Tree, [key = "", ...rest]: ReadonlyArray<string>, value
   return { ...tree, [key]: rest.length === 0 ? value : withValue(isTree(inner) ? inner : {}, rest, value) }
 }
 
-/** Returns the paths of the values that the schema lists. Values of a type from `$defs` count as one value. */
+/** Returns the paths of all values in the schema `node`. A value whose type is in `$defs` has one path. */
 const propertiesOf = (node: Tree, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {
   const properties = node["properties"]
   if (!isTree(properties)) return [path.join(".")]

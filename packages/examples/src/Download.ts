@@ -2,7 +2,9 @@ import type { Digest } from "@registry-packages-proxy/oci"
 import { Console, Effect } from "effect"
 import { HttpClient, HttpServer } from "effect/http"
 
-/** Downloads a package from the proxy, as a node does. Prints the response's status, and its Cache-Status or error. */
+/**
+ * Downloads a package from the proxy, as a node does. Prints the status, and the Cache-Status or the error's detail.
+ */
 export const download = (name: string, digest: Digest) =>
   HttpServer.addressFormattedWith(
     Effect.fnUntraced(function* (origin) {

@@ -1,4 +1,4 @@
-/** The proxy with a mock registry, so no network and no credentials are needed. The mock can simulate failures. */
+/** Runs the proxy with a mock registry, without network and credentials. The mock can simulate failures. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { DigestCache } from "@registry-packages-proxy/digest-cache"
@@ -10,7 +10,7 @@ import { FetchHttpClient } from "effect/http"
 import { download } from "./Download.ts"
 import { settings } from "./LocalSettings.ts"
 
-/** Any host and prefix would do: the mock registry has the same packages in every repository. */
+/** The mock registry has the same packages in every repository, so any host and prefix may be used. */
 const credentials = CredentialStoreMock.layer({
   sources: {
     "": CredentialStoreMock.registrySource({ host: "registry.example.com", repositoryPrefix: "packages" })

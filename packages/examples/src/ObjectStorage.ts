@@ -1,4 +1,6 @@
-/** The proxy with its cache in a bucket. A second proxy with the same bucket serves the packages without a registry. */
+/**
+ * Runs the proxy with its cache in a bucket. A second proxy with this bucket serves the packages without a registry.
+ */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { DigestCache } from "@registry-packages-proxy/digest-cache"
@@ -26,7 +28,7 @@ const credentials = CredentialStoreMock.layer({
   }
 })
 
-/** A proxy with its cache in the bucket, and a mock registry with these images. */
+/** Returns a proxy whose cache is in the bucket, and whose mock registry has these images. */
 const proxy = (images: ReadonlyArray<RegistryImage.RegistryImage>) =>
   Program.layerServer(settings).pipe(
     Layer.provide([credentials, RegistryClientMock.layer(images)]),

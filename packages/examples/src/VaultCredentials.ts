@@ -1,4 +1,6 @@
-/** The proxy with credentials from a vault. Each pull reads the password again, so a new password is used at once. */
+/**
+ * Runs the proxy with credentials from a vault. Each pull reads the password again, so it uses a new password at once.
+ */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import {

@@ -9,13 +9,13 @@ import * as DigestCacheSuite from "@registry-packages-proxy/testkit/digest-cache
 import { Effect, Layer } from "effect"
 import * as BucketStore from "../src/BucketStore.ts"
 
-/** Makes a new bucket and returns a layer of its store. Each build of this layer simulates a restart. */
+/** Makes a new bucket and returns a layer of a blob store in it. Building the layer again simulates a restart. */
 const place = Effect.sync(() => Layer.fresh(BucketStore.layer(new Bucket(), cappedStoreBytes)))
 
 suite("bucket", Layer.unwrap(place))
 suiteDurable("bucket", place)
 
-/** A cache in a new bucket. The suite expects that the cache does not store packages of `cacheCapBytes` bytes. */
+/** A cache in a new bucket. Its store is too small for packages of `cacheCapBytes` bytes, as the suite requires. */
 const cache = DigestCache.layerStore().pipe(
   Layer.provide(
     Layer.unwrap(Effect.sync(() => BucketStore.layer(new Bucket(), DigestCacheSuite.cacheCapBytes - 1)))

@@ -29,7 +29,10 @@ const passwords = ["s3cr3t-old-password", "s3cr3t-new-password"] as const
 
 const loginTo = (host: string, password: string) => ({ host, username: "reader", password })
 
-/** An API server, a registry with token authentication, and a directory with a kubeconfig. */
+/**
+ * Starts a fake API server and a test registry with token authentication. Writes a kubeconfig for the API server into a
+ * temporary directory.
+ */
 const world = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -64,8 +67,8 @@ type World = Effect.Success<typeof world>
 const loopback = Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 }))
 
 /**
- * Starts the whole program with the API server of the kubeconfig. With `cluster`, uses that API server instead, and
- * adds a secure port.
+ * Starts registry-packages-proxy with the API server of the kubeconfig. If `cluster` is given, uses the API server of
+ * `cluster` instead, and also opens a secure port.
  */
 const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World, cluster?: Cluster.Cluster) {
   const path = yield* Path.Path

@@ -12,13 +12,16 @@ const secureListenAddress = Option.some(new ListenAddress.ListenAddress({ host: 
 const tokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 interface Pod {
-  /** True if the program runs in a pod. */
+  /** True if registry-packages-proxy runs in a pod. */
   readonly inPod?: boolean
   /** True if the pod has a service account's token. */
   readonly token?: boolean
 }
 
-/** Returns the tag of the chosen API server's location, `none` if no API server is chosen, or the usage error. */
+/**
+ * Chooses an API server. Returns the tag of its location, `none` if there is no API server, or the message of the usage
+ * error.
+ */
 const chosen = (settings: Partial<Settings.Settings>, { inPod = true, token = false }: Pod = {}) =>
   Cluster.choose({ ...Settings.defaults, ...settings }, inPod ? pod : {}).pipe(
     Effect.map(Option.match({ onNone: () => "none", onSome: ({ location }) => location._tag })),

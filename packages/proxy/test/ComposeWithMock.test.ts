@@ -13,8 +13,8 @@ import * as ListenAddress from "../src/config/ListenAddress.ts"
 import * as Program from "../src/Program.ts"
 import * as Settings from "../src/config/Settings.ts"
 
-// This file composes the program for an experiment: the real HTTP server, a simple cache, and a registry client of two
-// functions. (testkit's RegistryClientMock also has faults, stalls and counters.)
+// This file composes registry-packages-proxy from the real HTTP server, a simple cache, and a registry client of two
+// functions. testkit's RegistryClientMock also has faults, stalls and counters.
 
 const content = new TextEncoder().encode("this would be a tar")
 const image = Digest.make(`sha256:${"1".repeat(64)}`)
@@ -53,7 +53,7 @@ const layerOf = (cache: Layer.Layer<DigestCache>) =>
     Layer.provide(NodeServices.layer)
   )
 
-// `DigestCache` has three members. This cache is a map and does not coalesce concurrent requests.
+// `DigestCache` has three members. This cache is a map, and does not coalesce concurrent requests.
 const cache = Layer.sync(DigestCache, () => {
   const kept = new Map<string, { readonly descriptor: PackageDescriptor; readonly bytes: Uint8Array }>()
   return DigestCache.of({

@@ -15,7 +15,7 @@ const secureListenAddress = Option.some(
   new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 })
 )
 
-/** Starts the program with these TLS files, and returns the message of the usage error. */
+/** Starts registry-packages-proxy with these TLS files. The start must fail. Returns the message of the usage error. */
 const refusal = (files: Partial<Settings.Settings>) =>
   Program.layerServer({
     ...Settings.defaults,
@@ -105,7 +105,7 @@ describe("a plain port", () => {
 })
 
 describe("flags that are accepted for compatibility", () => {
-  /** Starts the program with these arguments, and returns its log lines of level Warn. */
+  /** Starts registry-packages-proxy with these arguments, and returns its log lines of level Warn. */
   const warnings = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path

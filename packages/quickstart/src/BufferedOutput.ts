@@ -7,14 +7,17 @@ import { Effect } from "effect"
 /** A process environment that buffers its standard output until `release` is called. */
 export interface BufferedOutput {
   readonly environment: ProcessEnvironment
-  /** Ends buffering. `write` writes the buffered text, `discard` discards it. */
+  /** Ends the buffering. `write` writes the buffered text to standard output, `discard` discards it. */
   readonly release: (action: "write" | "discard") => Effect.Effect<void>
 }
 
 /** The maximum length of the buffered text, in characters. Older text is discarded. */
 const maxBufferedChars = 64 * 1024
 
-/** Wraps a process environment, so that no log line interrupts the walk-through. */
+/**
+ * Wraps a process environment, so that no log line interrupts the walk-through. Text on standard output is held back
+ * until `release`.
+ */
 export const make = (environment: ProcessEnvironment): BufferedOutput => {
   const { args, onExit, onWarning, stderr, stdout, env } = environment
   let isReleased = false

@@ -1,13 +1,13 @@
 const units = ["B", "KiB", "MiB", "GiB"] as const
 
-/** Formats a number of bytes: `5.9 KiB`, `64 MiB`. */
+/** Formats a number of bytes. Examples: `5.9 KiB`, `64 MiB`. */
 export const bytes = (count: number): string => {
   const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10))
   const value = count / 1024 ** power
   return `${power === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
 }
 
-/** Formats a duration in milliseconds: `0.8 ms`, `23 ms`, `1.4 s`. */
+/** Formats a duration in milliseconds. Examples: `0.8 ms`, `23 ms`, `1.4 s`. */
 export const duration = (millis: number): string =>
   millis < 9.95
     ? `${millis.toFixed(1)} ms`

@@ -5,7 +5,10 @@ import { HttpClient, HttpClientResponse } from "effect/http"
 
 /** The result and the timing of a completed download. */
 export interface MeasuredDownload {
-  /** The Cache-Status header (RFC 9211) without the cache's name: `fwd=miss; stored`. Empty without this header. */
+  /**
+   * The value of the header Cache-Status (RFC 9211) without the cache's name. Example: `fwd=miss; stored`. Empty if the
+   * response has no such header.
+   */
   readonly cacheStatus: string
   readonly size: number
   /** Milliseconds from the request to the first byte of the body. */
@@ -16,7 +19,10 @@ export interface MeasuredDownload {
   readonly isVerified: boolean
 }
 
-/** A failed download. The message has the status and the problem's `detail`, or describes the connection failure. */
+/**
+ * A failed download. The message has the status and the `detail` of the problem document, or describes the connection
+ * failure.
+ */
 export class DownloadError extends Schema.TaggedError<DownloadError>()("DownloadError", {
   message: Schema.String
 }) {}
@@ -36,7 +42,10 @@ const refuse = (response: HttpClientResponse.HttpClientResponse) =>
 const cacheStatusOf = (response: HttpClientResponse.HttpClientResponse): string =>
   (response.headers["cache-status"] ?? "").replace(/^[^;]*;\s*/, "")
 
-/** Waits until the proxy at `origin` answers /readyz with 200, for at most about 10 seconds. Never fails. */
+/**
+ * Waits until the proxy at `origin` answers /readyz with 200, for at most about 10 seconds. Does not fail if the proxy
+ * is not ready then.
+ */
 export const awaitReady = (origin: string) =>
   HttpClient.get(`${origin}/readyz`).pipe(
     Effect.flatMap(HttpClientResponse.filterStatusOk),
@@ -47,8 +56,8 @@ export const awaitReady = (origin: string) =>
 class StillFilling extends Schema.TaggedError<StillFilling>()("StillFilling", {}) {}
 
 /**
- * Waits until the package at `url` is cached, for at most about 1 second. Never fails. The fill ends shortly after the
- * response. A request before the end of the fill would be coalesced with the fill, and would not be a hit.
+ * Waits until the package at `url` is cached, for at most about 1 second. Does not fail if it is not cached then. The
+ * proxy stores a package shortly after it has sent the response. A request before this would not be a hit.
  */
 export const awaitCached = (url: string) =>
   HttpClient.head(url).pipe(
@@ -61,8 +70,8 @@ export const awaitCached = (url: string) =>
   )
 
 /**
- * Downloads `url` and compares the content with `expected`. Calls `onProgress` with the number of bytes received so
- * far. Fails with `DownloadError` if the status is not 200 or the connection fails.
+ * Downloads `url` and compares the content with `expected`. Calls `onProgress` for each chunk with the number of bytes
+ * received so far. Fails with `DownloadError` if the status is not 200 or the connection fails.
  */
 export const download = Effect.fnUntraced(
   function* (

@@ -2,8 +2,8 @@ import type { BasicCredentials } from "@registry-packages-proxy/testkit/wire/Bas
 import { Base64 } from "effect/encoding"
 import { dump } from "js-yaml"
 
-/** The registry that the credentials file describes, and its paths. */
-export interface CredentialsFileOptions {
+/** The registry, credentials and repositories that the credentials file describes. */
+export interface CredentialsFileContents {
   readonly host: string
   readonly credentials: BasicCredentials
   readonly clusterPath: string
@@ -17,10 +17,10 @@ const dockerConfig = (host: string, { password, username }: BasicCredentials): s
   JSON.stringify({ auths: { [host]: { auth: Base64.encode(`${username}:${password}`) } } })
 
 /**
- * The text of the credentials file: the cluster's registry Secret and a ModuleSource, as `kubectl get -o yaml` prints
- * them.
+ * Returns the text of a credentials file. It contains the cluster's registry Secret and a ModuleSource, in the YAML
+ * that `kubectl get -o yaml` prints.
  */
-export const render = ({ credentials, clusterPath, host, moduleRepo }: CredentialsFileOptions): string => {
+export const render = ({ credentials, clusterPath, host, moduleRepo }: CredentialsFileContents): string => {
   const secret = {
     apiVersion: "v1",
     kind: "Secret",
@@ -49,7 +49,10 @@ export const render = ({ credentials, clusterPath, host, moduleRepo }: Credentia
   return `#${comment}\n${documents.join("---\n")}`
 }
 
-/** Returns the lines of the credentials file for printing. Each base64 value with a password is cut. */
+/**
+ * Returns the lines of a credentials file, without passwords. Each base64 value that contains a password is cut after
+ * 12 characters.
+ */
 export const linesWithoutPasswords = (text: string): ReadonlyArray<string> =>
   text
     .trimEnd()

@@ -4,30 +4,30 @@ import * as SamplePackage from "@registry-packages-proxy/testkit/images/SamplePa
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
 
-/** A package in the embedded registry, with the parameters to request it from the proxy. */
+/** A package in the embedded registry, with the parameters of its URL on the proxy. */
 export interface Sample {
   readonly name: string
   readonly version: string
   /** The manifest's digest, which clients request. */
   readonly digest: Digest
-  /** The package's content: the layer that the proxy serves. */
+  /** The image's layer, which the proxy serves as the package. */
   readonly layer: { readonly digest: Digest; readonly size: number }
-  /** The `repository` parameter: empty for the cluster's own registry. */
+  /** The query parameter `repository` of the package's URL on the proxy. Empty for the cluster's own registry. */
   readonly repository: string
-  /** The `path` parameter. */
+  /** The query parameter `path` of the package's URL on the proxy. Empty if the repository itself has the image. */
   readonly path: string
 }
 
-/** The embedded registry, with the credentials and paths to pull from it. */
+/** The embedded registry, with the credentials and repositories for pulls. */
 export interface SampleRegistry {
   readonly host: string
   readonly origin: string
   readonly credentials: BasicCredentials
-  /** The repository of the cluster's own packages, without the host: `sys/deckhouse`. */
+  /** The name of the repository with the cluster's own packages, without the host. Example: `sys/deckhouse`. */
   readonly clusterPath: string
-  /** The ModuleSource's repository: `host/name`. */
+  /** The repository of the ModuleSource, as `host/name`. */
   readonly moduleRepo: string
-  /** The packages in ascending order of size. */
+  /** The packages in the registry, in ascending order of size. */
   readonly samples: ReadonlyArray<Sample>
 }
 
@@ -40,10 +40,16 @@ const packages = [
   { name: "kubelet", version: "1.31.6", size: 64 * 1024 * 1024, home: "cluster", path: "kubernetes/kubelet" }
 ] as const
 
-/** The registry's rate limit for a blob. It is low enough to make the progress bar visible. */
+/**
+ * Maximum bytes per second that the embedded registry sends for one blob request. The limit makes the progress bar
+ * visible.
+ */
 export const maxBytesPerSecond = 40 * 1024 * 1024
 
-/** Starts an in-process OCI registry with token authentication and three packages. It stops when the scope closes. */
+/**
+ * Starts an in-process OCI registry with token authentication and three packages. The registry stops when the scope
+ * ends.
+ */
 export const make = Effect.gen(function* () {
   const credentials = { username: "quickstart", password: crypto.randomUUID() }
   const registry = yield* TestRegistry.make({ auth: { _tag: "Bearer", ...credentials, expiresIn: 300 } })
@@ -83,7 +89,7 @@ export const make = Effect.gen(function* () {
   return made
 })
 
-/** Returns the URL of a sample package on the proxy. */
+/** Returns the URL at which the proxy serves a sample package. */
 export const packageUrl = (proxyOrigin: string, { digest, path, repository }: Sample): string => {
   const query = [`digest=${digest}`]
   if (repository !== "") query.push(`repository=${repository}`)

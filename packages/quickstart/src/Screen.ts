@@ -15,21 +15,24 @@ const codes: Readonly<Record<TextStyle, number>> = {
   cyan: 36
 }
 
-/** The terminal that the walk-through is printed to. */
+/** Prints the walk-through. On a terminal, it uses colours and shows progress. */
 export class Screen extends Context.Service<
   Screen,
   {
-    /** True if a line can be overwritten, so that progress can be shown. */
+    /** True if the output is a terminal that can overwrite a line. */
     readonly animated: boolean
-    /** The text in this style; unchanged if the screen has no colours. */
+    /** Returns the text in a style. Returns the text unchanged if the screen has no colours. */
     readonly style: (style: TextStyle, text: string) => string
-    /** Prints a line. It replaces the current progress line, if there is one. */
+    /** Prints a line. If a progress line is shown, the line replaces it. */
     readonly line: (text?: string) => Effect.Effect<void>
     /** Prints a line that the next printed line replaces. Prints nothing if `animated` is false. */
     readonly progressLine: (text: string) => Effect.Effect<void>
   }
 >()("@registry-packages-proxy/quickstart/Screen") {
-  /** Prints to `output`, in colour if it is a terminal, TERM is not `dumb`, and NO_COLOR is empty (no-color.org). */
+  /**
+   * Makes a screen that prints to `output`. It has colours if `output` is a terminal, TERM is not `dumb`, and NO_COLOR
+   * is empty (no-color.org).
+   */
   static readonly make = (output: OutputStream, env: ProcessEnvironment["env"]): Screen["Service"] => {
     const animated = output.isTerminal && env["TERM"] !== "dumb"
     const coloured = animated && (env["NO_COLOR"] ?? "") === ""

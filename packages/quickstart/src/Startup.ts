@@ -4,7 +4,7 @@ import { FilePath } from "@registry-packages-proxy/proxy/config/Flags"
 import type { Settings } from "@registry-packages-proxy/proxy/config/Settings"
 import { Effect } from "effect"
 
-/** The files that the quickstart creates for the program. */
+/** Paths of the proxy's credentials file and cache in the temporary directory of the quickstart. */
 export interface QuickstartPaths {
   readonly credentialsFile: string
   readonly cacheDirectory: string
@@ -15,7 +15,7 @@ const prefix = "REGISTRY_PACKAGES_PROXY_"
 const isGiven = (text: string | undefined): text is string => text !== undefined && text !== ""
 
 /**
- * Parses the program's flags and variables. `paths.credentialsFile` is always the first credentials file, and
+ * Parses the proxy's flags and environment variables. `paths.credentialsFile` is always the first credentials file.
  * `paths.cacheDirectory` is the default cache directory. Fails as `CommandLine.parse` does.
  */
 export const parseSettings = Effect.fnUntraced(function* (
@@ -37,7 +37,7 @@ export const parseSettings = Effect.fnUntraced(function* (
   return result
 })
 
-/** A flag of the quickstart only; the program does not have it. */
+/** The flag that prints traces. Only the quickstart has it, not the proxy. */
 const traceFlag = "--trace"
 
 /** Returns the arguments without `--trace`. `isTraced` is true if `--trace` was given. */
@@ -48,7 +48,10 @@ export const parseTraceFlag = (
   args: args.filter((argument) => argument !== traceFlag)
 })
 
-/** Returns the variables without KUBERNETES_SERVICE_HOST, by which the program finds an API server in a pod. */
+/**
+ * Returns the environment variables without KUBERNETES_SERVICE_HOST. With this variable, the proxy would use the API
+ * server of the cluster in which it runs.
+ */
 export const withoutKubernetesService = ({
   KUBERNETES_SERVICE_HOST: _,
   ...env

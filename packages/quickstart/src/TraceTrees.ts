@@ -1,17 +1,17 @@
 import * as SpanTree from "@registry-packages-proxy/proxy/telemetry/SpanTree"
 import { Effect, type FileSystem, Layer } from "effect"
 
-/** The program's traces, recorded in memory. */
+/** The traces of the proxy, recorded in memory. The proxy must get `layer`. */
 export interface TraceTrees {
   readonly layer: Layer.Layer<never, never, FileSystem.FileSystem>
   /** Returns all traces so far as text, with a tree of spans for each trace. */
   readonly render: () => string
 }
 
-/** Records nothing. */
+/** A `TraceTrees` that records nothing. */
 export const none: TraceTrees = { layer: Layer.empty, render: () => "" }
 
-/** Records all spans with the OpenTelemetry SDK, which the program also uses to export spans. */
+/** Loads the OpenTelemetry SDK, and makes a `TraceTrees` that records all spans with it. */
 export const make: Effect.Effect<TraceTrees> = Effect.gen(function* () {
   const [InMemoryTraces, { off }] = yield* Effect.promise(() =>
     Promise.all([

@@ -14,14 +14,17 @@ import { Screen } from "./Screen.ts"
 
 /** The running proxy and registry that the walk-through shows. */
 export interface WalkThroughOptions {
-  /** `http://host:port` of the proxy. */
+  /** The origin of the proxy, as `http://host:port`. */
   readonly proxyOrigin: string
   readonly registry: SampleRegistry
   readonly credentialsPath: string
   readonly credentialsText: string
-  /** The cache directory if it is temporary, else undefined. */
+  /**
+   * The proxy's cache directory if it is temporary. Undefined if there is no cache or the user has chosen its
+   * directory.
+   */
   readonly cacheDirectory: string | undefined
-  /** Renders the traces so far as text; undefined without --trace. */
+  /** Returns all traces so far as text. Undefined without the flag `--trace`. */
   readonly traces: (() => string) | undefined
 }
 
@@ -97,13 +100,16 @@ const failed = Effect.fnUntraced(function* (sample: Sample, error: DownloadError
   return false
 })
 
-/** Returns a shell command that lists a package's files. The command ignores any HTTP proxy set in the shell. */
+/**
+ * Returns a shell command that downloads a sample package from the proxy and lists its files. The command bypasses HTTP
+ * proxies, which the shell's environment may name.
+ */
 export const curlCommand = (proxyOrigin: string, sample: Sample): string =>
   `curl -fsS --noproxy '*' ${Format.quoteShellWord(packageUrl(proxyOrigin, sample))} | tar -tzv`
 
 /**
- * Introduces the proxy and its registry, downloads every sample twice, and suggests the next step. Returns true if
- * every download was verified.
+ * Prints the walk-through. It introduces the proxy and its registry, downloads every sample twice, and suggests the
+ * next step. Returns true if every download was verified. A failed download is printed, and the walk-through continues.
  */
 export const run = Effect.fnUntraced(function* (options: WalkThroughOptions) {
   const { line, style } = yield* Screen

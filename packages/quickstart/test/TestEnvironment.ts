@@ -3,7 +3,7 @@ import type {
   OutputStream
 } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 
-/** Makes a process environment that records its output. Each write calls `onText` with all text written so far. */
+/** Makes a process environment that records all output. Each write calls `onText` with all text written so far. */
 export const make = (options: {
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>

@@ -7,9 +7,12 @@ import { median, type Percentiles, spread } from "../report/Statistics.ts"
 /** The measurements of one server in one round. `value` has the unit of the comparison. */
 export interface Sample {
   readonly value: number
-  /** Total size of the response bodies, in bytes. */
+  /** Total size of the response bodies in the round, in bytes. */
   readonly bytes: number
-  /** Seconds from a request to the first byte of its response. With wrk: seconds of the whole request. */
+  /**
+   * Seconds from the start of a request to the first byte of its response. For wrk, seconds of the whole request,
+   * because wrk does not report the first byte.
+   */
   readonly firstByte: Percentiles
 }
 
@@ -25,7 +28,10 @@ interface Tally {
   client: number
 }
 
-/** Measures the servers in turn, `rounds` times, so that a disturbance of the machine affects all servers. */
+/**
+ * Measures every server once in each round, so that other load on the machine affects all servers. Before, each server
+ * has one round that does not count. Returns one row per server.
+ */
 export const compareServers = (options: {
   readonly title: string
   readonly unit: string

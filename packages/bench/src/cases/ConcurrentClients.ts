@@ -18,8 +18,9 @@ const crowd = (
   ClientProgram.runClientProgram("CrowdClient.ts", [url, clients, slow, wanted.size])
 
 /**
- * Measures how much a server's memory grows, in MiB, while 100 clients download one package that is not cached. Before
- * the measurement, the server serves another package.
+ * Measures how much the server's memory grows while 100 concurrent clients download one package that is not cached.
+ * Before, one client downloads another package, because the first download in a process needs additional memory.
+ * `before` and `growth` are in MiB.
  */
 export const memoryGrowth = (
   { packages }: Pick<Fixture, "packages">,
@@ -39,7 +40,10 @@ export const memoryGrowth = (
     return { outcome, before, growth: peakMiB(server.pid) - before }
   })
 
-/** Measures upstream requests and memory growth while 100 clients download one package that is not cached. */
+/**
+ * Counts the requests to the registry while 100 concurrent clients download one package that is not cached. Also
+ * measures how much the memory of registry-packages-proxy grows.
+ */
 export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -69,7 +73,10 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
     })
   )
 
-/** Measures failures and memory while 1000 clients download one cached package. 8 of the clients are slow. */
+/**
+ * Counts failed downloads while 1000 concurrent clients download one cached package, 8 of them slowly. Also measures
+ * the peak memory of registry-packages-proxy.
+ */
 export const hits = ({
   packages,
   origin,

@@ -14,7 +14,7 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
 import { alignColumns, comparisonTable, formatFigure } from "../report/Table.ts"
 
-/** The executables to compare: paths by name. They differ only in the flags of V8 and Node. */
+/** Paths of the executables to compare, by name. The executables differ only in their V8 and Node flags. */
 export type Variants = Readonly<Record<string, string>>
 
 interface Measured {
@@ -22,7 +22,7 @@ interface Measured {
   readonly values: ReadonlyArray<number>
 }
 
-/** Calls `measure` for each variant once in each round. Returns the medians of the rounds. */
+/** Calls `measure` once per round for each variant. Returns the medians over all rounds for each variant. */
 const inTurns = (
   fixture: Fixture,
   variants: Variants,
@@ -48,7 +48,7 @@ const inTurns = (
     })
   })
 
-/** Starts `count` processes, each of which keeps one CPU busy. They are killed when the scope ends. */
+/** Starts `count` processes that each keep one CPU busy. They are killed when the scope ends. */
 const busy = (count: number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
@@ -123,8 +123,8 @@ const serversOf = <E, R>(
   )
 
 /**
- * Compares how many HTTPS requests per second the variants answer with a small cached package, while `processes` other
- * processes use the CPU.
+ * Compares how many HTTPS requests for a small cached package the variants answer per second. Meanwhile, `processes`
+ * other processes keep CPUs busy. Returns a text table, which also has a row for a minimal Node server.
  */
 const small = (fixture: Fixture, variants: Variants, processes: number): Effect.Effect<string, Error> =>
   Effect.scoped(
@@ -192,7 +192,7 @@ const measures: Readonly<
   miss
 }
 
-/** Measures the variants, and prints a table for each of the `measures` whose name matches `only`. */
+/** Compares the variants by each of the `measures` whose name matches `only`. Prints one table for each of these. */
 export const run = (fixture: Fixture, variants: Variants, only: RegExp): Effect.Effect<void, Error> =>
   Effect.forEach(
     Object.entries(measures).filter(([name]) => only.test(name)),

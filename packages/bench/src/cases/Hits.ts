@@ -9,7 +9,10 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
 const kib = 1024
 
-/** Compares how fast servers send a large cached package to one client. */
+/**
+ * Compares how fast registry-packages-proxy and other servers send a large package to one client.
+ * registry-packages-proxy has the package in its cache.
+ */
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -36,7 +39,10 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     })
   )
 
-/** Compares how many requests per second servers answer with a small cached package. */
+/**
+ * Compares how many requests for a small package registry-packages-proxy and other servers answer per second.
+ * registry-packages-proxy has the package in its cache.
+ */
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

@@ -6,7 +6,7 @@ import type { Verdict } from "../report/Report.ts"
 import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { formatFigure } from "../report/Table.ts"
 
-/** Measures the memory of the executable after it has served `workload.served` bytes. */
+/** Measures the memory of registry-packages-proxy after it has served `workload.servedBytes` bytes. */
 export const afterServing = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

@@ -12,7 +12,10 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
 type Servers = Effect.Effect<ReadonlyArray<MeasuredServer>, Error, Scope.Scope>
 
-/** Starts the program and other pull-through caches of the registry `host`. The last result is the registry itself. */
+/**
+ * Starts registry-packages-proxy and other pull-through caches for the registry at `host`. The last server in the
+ * result is the registry itself.
+ */
 const pullers = ({ hasPeer, origin, workDirectory }: Fixture, name: string, host: string): Servers =>
   Effect.gen(function* () {
     return [
@@ -23,11 +26,17 @@ const pullers = ({ hasPeer, origin, workDirectory }: Fixture, name: string, host
     ]
   })
 
-/** Waits 150 ms for the server to store the file of the previous round. Then empties the cache. */
+/**
+ * Empties the server's cache. Before, waits 150 ms, because the server may still store the package of the previous
+ * round.
+ */
 const emptied = (server: MeasuredServer): Effect.Effect<void> =>
   Effect.andThen(Effect.sleep("150 millis"), server.emptyCache)
 
-/** Measures `clients` concurrent downloads of a package that is not cached. Fails if a download is incomplete. */
+/**
+ * Empties the server's cache, then measures `clients` concurrent downloads of one package. The sample's `value` is in
+ * seconds. Fails if a download is incomplete.
+ */
 export const cold = (
   server: MeasuredServer,
   wanted: RegistryPackage,
@@ -48,14 +57,17 @@ export const cold = (
         new Error(`${server.name} sent ${short.bytes} bytes, expected ${wanted.size}`)
       )
     return {
-      // With a single client, the value is curl's own time, which excludes the start of curl.
+      // With one client, the value is curl's own time, which excludes the start of curl.
       value: clients === 1 ? (downloads[0]?.seconds ?? Number.NaN) : seconds,
       bytes: clients * wanted.size,
       firstByte: percentiles(downloads.map(({ firstByteSeconds }) => firstByteSeconds))
     }
   })
 
-/** Compares how long servers take to send one client a package that is not cached. */
+/**
+ * Compares how long one client's download of a package takes from registry-packages-proxy, from other caches and from
+ * the registry itself. No cache has the package.
+ */
 export const single = (fixture: Fixture, wanted: RegistryPackage): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -74,8 +86,8 @@ export const single = (fixture: Fixture, wanted: RegistryPackage): Effect.Effect
   )
 
 /**
- * Compares how long servers take to send one client the large package, which is not cached. The registry sends at most
- * 1 Gbit/s.
+ * Compares how long one client's download of the large package takes from registry-packages-proxy, from nginx and from
+ * the registry itself. No cache has the package. The registry sends at most 1 Gbit/s per connection.
  */
 export const limited = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
@@ -101,7 +113,10 @@ export const limited = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     })
   )
 
-/** Compares how long servers take to send `clients` concurrent clients the large package, which is not cached. */
+/**
+ * Compares how long registry-packages-proxy and other caches take to send the large package to `clients` concurrent
+ * clients. No cache has the package.
+ */
 export const concurrent = (fixture: Fixture, clients: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

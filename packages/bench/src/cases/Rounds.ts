@@ -17,8 +17,8 @@ export const throughput = (server: MeasuredServer, { packages }: Fixture): Effec
   })
 
 /**
- * Requests the small package at the highest rate. The sample's value is in requests per second. Fails if a response is
- * an error.
+ * Measures with wrk how many requests for the small package the server answers per second. The sample's `value` is this
+ * number. Fails if a request fails or its response is an error.
  */
 export const requestRate = (
   server: MeasuredServer,

@@ -15,7 +15,10 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
 const kib = 1024
 
-/** Creates one key and certificate for all servers, so that TLS has the same cost for each server. */
+/**
+ * Creates a self-signed certificate and its key in `workDirectory`. All servers use them, so that TLS costs each server
+ * the same. Fails if openssl fails.
+ */
 export const makeTlsPair = (workDirectory: string): Effect.Effect<Nginx.TlsPair, Error> =>
   Effect.try({
     try: () => {
@@ -38,7 +41,7 @@ export const makeTlsPair = (workDirectory: string): Effect.Effect<Nginx.TlsPair,
     catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
   })
 
-/** Starts the program with its secure port, and a fake API server that allows every client. */
+/** Starts registry-packages-proxy with a secure port. Its API server is a fake that allows every client. */
 export const startProgram = (
   fixture: Fixture,
   name: string,
@@ -96,8 +99,8 @@ const note =
   "TLS 1.3, AES-128-GCM, one P-256 certificate for all; the program authenticates and authorizes its clients"
 
 /**
- * Compares how fast servers send a large cached package to one client over HTTPS. The program also checks the client's
- * access.
+ * Compares how fast registry-packages-proxy and other servers send a large package over HTTPS to one client.
+ * registry-packages-proxy has the package in its cache, and also checks the client's access.
  */
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
@@ -115,7 +118,10 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     })
   )
 
-/** Compares how many HTTPS requests per second servers answer with a small cached package. */
+/**
+ * Compares how many HTTPS requests for a small package registry-packages-proxy and other servers answer per second.
+ * registry-packages-proxy has the package in its cache, and also checks the client's access.
+ */
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

@@ -24,8 +24,8 @@ const clients = (
   ClientProgram.runClientProgram("SlowReadersClient.ts", [url, fast, slowOnes, wanted.size])
 
 /**
- * Measures how long 50 clients take to download one package that is not cached, without and with 20 slow clients beside
- * them. Each slow client reads 64 KiB/s.
+ * Compares the time in which 50 clients download one package that is not cached, without and with 20 slow clients. The
+ * slow clients download the package at the same time, each at 64 KiB/s.
  */
 export const slowReaders = ({
   packages,

@@ -21,16 +21,17 @@ const isHealthy = (port: number): Promise<boolean> =>
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
-/** The measurements of one start. Memory is in MiB. */
+/** The measurements of one start of registry-packages-proxy. */
 export interface StartMeasurement {
-  /** Seconds from the start of the process to the first response of /healthz with status 200. */
+  /** Seconds from the start of the process until /healthz returns 200 for the first time. */
   readonly seconds: number
   readonly anonymousMiB: number
   readonly residentMiB: number
 }
 
 /**
- * Starts the program and waits until /healthz responds with 200. Measures memory `workload.idleSeconds` seconds later.
+ * Starts registry-packages-proxy and measures the time until /healthz returns 200. Measures the memory
+ * `workload.idleSeconds` seconds later. Fails if the process ends before. Stops the process when the scope ends.
  */
 export const startOnce = (
   fixture: Fixture,
@@ -38,7 +39,7 @@ export const startOnce = (
     readonly name: string
     readonly form?: ProxyProgram.ShippedForm
     readonly executable?: string
-    /** All environment variables of the program. Default: the variables of the benchmark. */
+    /** The complete environment of the process. By default, the process inherits the benchmark's environment. */
     readonly env?: Readonly<Record<string, string>>
   }
 ): Effect.Effect<StartMeasurement, Error, Scope.Scope> =>
@@ -101,7 +102,10 @@ const table = (runs: ReadonlyArray<FormRun>, forms: ReadonlyArray<ProxyProgram.S
     })
   ])
 
-/** Measures start time and idle memory of the program as script, as executable and in its image. */
+/**
+ * Measures start time and idle memory of registry-packages-proxy as script, as executable and in its image. Skips the
+ * image if it could not be built. The verdicts are for the executable only.
+ */
 export const start = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.gen(function* () {
     const forms = ProxyProgram.shippedForms.filter((form) => form !== "image" || "root" in fixture.image)

@@ -11,7 +11,10 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
 import { formatFigure } from "../report/Table.ts"
 
-/** Starts a collector that accepts all telemetry, and returns its URL. The collector stops when the scope ends. */
+/**
+ * Starts an OpenTelemetry collector that accepts all exports, and returns its URL. The collector stops when the scope
+ * ends.
+ */
 const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function* () {
   const server = createServer((request, response) => {
     request.resume()
@@ -31,7 +34,10 @@ const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function
   return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
 })
 
-/** The names of the programs that the cases of this file compare. */
+/**
+ * The names of the compared servers. They are another build, this build without tracing, and this build with every
+ * request traced.
+ */
 export const subjects = {
   other: "the other build",
   off: "tracing off",
@@ -39,8 +45,8 @@ export const subjects = {
 } as const
 
 /**
- * Starts the programs to compare: the other build (if there is one), the program without tracing, and the program with
- * every request traced.
+ * Starts the servers to compare. They are another build (if there is one), this build without tracing, and this build
+ * with every request traced.
  */
 const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
   const { otherExecutable, origin, workDirectory } = fixture
@@ -89,7 +95,7 @@ const comparisonOf = (
     })
   )
 
-/** Compares how many requests per second the programs answer with a small cached package. */
+/** Compares how many requests for a small cached package each of the `subjects` answers per second. */
 export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
     fixture,
@@ -98,13 +104,13 @@ export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     (server) => Rounds.requestRate(server, fixture, 32)
   )
 
-/** Compares how fast the programs send a large cached package to one client. */
+/** Compares how fast each of the `subjects` sends a large cached package to one client. */
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(fixture, "traced-large", { title: "traced: hit, large, one client", unit: "GB/s" }, (server) =>
     Rounds.throughput(server, fixture)
   )
 
-/** Compares how long the programs take to send one client a large package that is not cached. */
+/** Compares how long each of the `subjects` takes to send a large package to one client. The package is not cached. */
 export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
     fixture,
@@ -113,7 +119,10 @@ export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     (server) => cold(server, fixture.packages.large, 1)
   )
 
-/** Measures the idle memory of each program. The target is met if there is no other build to compare with. */
+/**
+ * Measures the idle memory of each of the `subjects`. The target limits the memory that this build needs more than the
+ * other build. Without another build, the target is met.
+ */
 export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

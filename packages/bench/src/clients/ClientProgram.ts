@@ -3,8 +3,8 @@ import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 /**
- * Runs a file of this folder as a process, and parses the JSON that the process prints. If the process fails, the error
- * contains its stderr.
+ * Runs `file`, a program in this folder, in a new process. Returns the parsed JSON that the program prints. If the
+ * program fails, fails with an error that contains its stderr.
  */
 export const runClientProgram = <Outcome>(
   file: string,

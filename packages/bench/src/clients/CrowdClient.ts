@@ -1,13 +1,14 @@
 /**
- * Runs CLIENTS concurrent clients in one process: `CrowdClient.ts URL CLIENTS SLOW BYTES`. SLOW of the clients pause
- * for 100 ms after every 64 KiB. BYTES is the expected size of the body. Prints a `CrowdOutcome` as JSON.
+ * Downloads one package with CLIENTS concurrent clients in one process. Usage: `CrowdClient.ts URL CLIENTS SLOW BYTES`.
+ * The first SLOW clients pause for 100 ms after every 64 KiB. BYTES is the expected size of the package. Prints a
+ * `CrowdOutcome` as JSON.
  */
 import { connect } from "node:net"
 import { percentiles } from "../report/Statistics.ts"
 
 /**
- * The result of all clients. `p50` and `p99` are percentiles of the seconds from a client's start to the end of its
- * response head.
+ * The result of all clients. `seconds` is the time until all clients have finished. `p50` and `p99` are percentiles of
+ * the seconds from a client's start to the end of its response head.
  */
 export interface CrowdOutcome {
   readonly failures: ReadonlyArray<string>

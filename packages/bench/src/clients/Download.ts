@@ -4,7 +4,7 @@ import { execFile } from "node:child_process"
 /** One download, as measured by curl. */
 export interface Download {
   readonly seconds: number
-  /** Seconds from the start of the request to the first byte of the response head. */
+  /** Seconds from the start of the transfer to the first byte of the response. Includes the time to connect. */
   readonly firstByteSeconds: number
   readonly bytes: number
   readonly connections: number
@@ -12,7 +12,10 @@ export interface Download {
 
 const format = "%{time_total} %{time_starttransfer} %{size_download} %{http_code} %{num_connects}\\n"
 
-/** The credentials for the program's secure port and for kube-rbac-proxy. The other servers ignore this header. */
+/**
+ * The request header with credentials for registry-packages-proxy and kube-rbac-proxy. Other servers ignore this
+ * header.
+ */
 const authorization = "Authorization: Bearer bench"
 
 const tls13 = ["--tlsv1.3", "--tls13-ciphers", "TLS_AES_128_GCM_SHA256"]
@@ -20,7 +23,10 @@ const curlTls = ["-k", "--http1.1", ...tls13, "-H", authorization]
 
 const isSecure = (url: string): boolean => url.startsWith("https:")
 
-/** Downloads a URL `times` times in sequence with curl, on one connection. Fails if a status is not 200. */
+/**
+ * Downloads `url` with curl `times` times in sequence, on one connection. Returns one measurement per download. Fails
+ * if curl fails or a status is not 200.
+ */
 export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Download>, Error> =>
   Effect.callback((resume) => {
     const targets = Array.from({ length: times }, () => ["-o", "/dev/null", url]).flat()
@@ -52,7 +58,7 @@ export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Do
     })
   })
 
-/** The result of one run of wrk. */
+/** The result of one run of wrk. `errors` counts failed requests and responses with an error status. */
 export interface WrkResult {
   readonly requestsPerSecond: number
   readonly errors: number
@@ -71,7 +77,10 @@ const duration = (text: string | undefined): number => {
   return Number(value) * (units[unit] ?? 1)
 }
 
-/** Requests one URL with wrk at the highest rate, for `seconds` seconds. */
+/**
+ * Requests `url` with wrk for `seconds` seconds, on each connection as fast as the server answers. Fails if wrk fails.
+ * Errors of single requests are counted in the result.
+ */
 export const runWrk = (url: string, connections: number, seconds: number): Effect.Effect<WrkResult, Error> =>
   Effect.callback((resume) => {
     const args = [

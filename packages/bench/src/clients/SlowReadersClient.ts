@@ -1,21 +1,22 @@
 /**
- * Runs clients that download one package, in one process: `SlowReadersClient.ts URL FAST SLOW BYTES`. FAST clients read
- * at full speed, SLOW clients read 64 KiB/s. All clients start together. The slow clients disconnect when the last fast
- * client has received everything. Prints a `SlowReadersOutcome` as JSON.
+ * Downloads one package with concurrent clients in one process. Usage: `SlowReadersClient.ts URL FAST SLOW BYTES`. FAST
+ * clients read at full speed, SLOW clients read 64 KiB/s. BYTES is the expected size of the package. All clients start
+ * together. The slow clients disconnect when the last fast client has received everything. Prints a
+ * `SlowReadersOutcome` as JSON.
  */
 import { connect, type Socket } from "node:net"
 import { percentile } from "../report/Statistics.ts"
 
-/** The result of all clients. */
+/** The result that this program prints as JSON. */
 export interface SlowReadersOutcome {
   readonly failures: ReadonlyArray<string>
-  /** Seconds until half of the fast clients had the whole package. */
+  /** Seconds from the start until half of the fast clients had finished. */
   readonly p50: number
-  /** Seconds until all fast clients had the whole package. */
+  /** Seconds from the start until all fast clients had finished. */
   readonly last: number
-  /** The fewest bytes that a slow client had received when the last fast client finished. */
+  /** The smallest number of bytes that any slow client had received when the last fast client finished. */
   readonly minSlowBytes: number
-  /** The most bytes that a slow client had received when the last fast client finished. */
+  /** The largest number of bytes that any slow client had received when the last fast client finished. */
   readonly maxSlowBytes: number
 }
 
@@ -24,7 +25,10 @@ const [, , target = "", fast = "", slow = "", size = ""] = process.argv
 const url = new URL(target)
 const failures: Array<string> = []
 
-/** Downloads the package. Calls `done` at the end, with the reason if the download failed. */
+/**
+ * Downloads the package. Calls `took` after each chunk of the body, and `done` at the end. If the download failed,
+ * `done` gets the reason.
+ */
 const client = (options: {
   readonly took: (socket: Socket, bytes: number) => void
   readonly done: (failure?: string) => void

@@ -30,7 +30,10 @@ const section = (comparison: Comparison, top: number): { readonly svg: string; r
   }
 }
 
-/** Returns an SVG of all comparisons. Each bar shows a median, and the line on it goes from minimum to maximum. */
+/**
+ * Returns an SVG image with a bar chart for each comparison. Each bar shows the median of one server. The line on the
+ * bar goes from the server's minimum to its maximum.
+ */
 export const renderChart = (comparisons: ReadonlyArray<Comparison>): string => {
   let top = 8
   const sections = comparisons.map((comparison) => {

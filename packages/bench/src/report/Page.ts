@@ -46,7 +46,7 @@ const targets = (verdicts: ReadonlyArray<Verdict>): string =>
     )
   ].join("\n\n")
 
-/** Renders a report as Markdown. */
+/** Renders a report as Markdown, with one table of all targets and one table for each comparison. */
 export const toMarkdown = ({ comparisons, machine, missing, verdicts }: Report): string =>
   [
     [...Object.entries(machine).map(([name, value]) => `${name}: ${value}`), ...missing]
@@ -58,7 +58,9 @@ export const toMarkdown = ({ comparisons, machine, missing, verdicts }: Report):
 
 const [start, end] = ["<!-- bench:start -->", "<!-- bench:end -->"]
 
-/** Returns `page` with the report between its markers. Throws if the page has no markers. */
+/**
+ * Returns `page` with the report in place of the text between the page's two markers. Throws if a marker is missing.
+ */
 export const withReport = (page: string, report: Report): string => {
   const [before, rest] = page.split(start)
   const after = rest?.split(end)[1]

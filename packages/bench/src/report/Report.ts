@@ -1,23 +1,23 @@
 import type { Percentiles, Spread } from "./Statistics.ts"
 
-/** The measurements of one server in one case. */
+/** The measurements of one server in one case, as a row of a table. */
 export interface Row {
   readonly subject: string
   readonly value: Spread
-  /** The median divided by the median of the first row. */
+  /** The median of `value`, divided by the median of the first row. */
   readonly ratio: number
   /** CPU seconds of the server's processes per GB (10^9 bytes) of response bodies. */
   readonly cpuPerGb?: number | undefined
   /** Peak resident memory of the server's processes, in MiB. */
   readonly peakRss?: number | undefined
   /**
-   * Seconds from a request to the first byte of its response. In cases with wrk: seconds of the whole request. `p50` is
-   * the median of the rounds' p50, `p99` the largest p99 of a round.
+   * Seconds from the start of a request to the first byte of its response. In cases with wrk, seconds of the whole
+   * request. `p50` is the median of all rounds' `p50`, and `p99` is the largest `p99` of all rounds.
    */
   readonly firstByte?: Percentiles | undefined
 }
 
-/** A comparison of servers. The ratios are relative to the first row. */
+/** The result of a case that compares servers. The ratios in the rows are relative to the first row. */
 export interface Comparison {
   readonly title: string
   readonly unit: string
@@ -26,7 +26,7 @@ export interface Comparison {
   readonly notes: ReadonlyArray<string>
 }
 
-/** A target with its measurement. */
+/** A target with the measured value. `met` is true if the value reaches the target. */
 export interface Verdict {
   readonly what: string
   readonly target: string
@@ -34,7 +34,9 @@ export interface Verdict {
   readonly met: boolean
 }
 
-/** The results of one run. */
+/**
+ * The results of one run of the benchmark. `missing` says which programs are missing and what was therefore skipped.
+ */
 export interface Report {
   readonly machine: Readonly<Record<string, string>>
   readonly missing: ReadonlyArray<string>
@@ -42,7 +44,10 @@ export interface Report {
   readonly verdicts: ReadonlyArray<Verdict>
 }
 
-/** Returns the factor by which the first subject is better than the second; undefined if a subject has no row. */
+/**
+ * Returns the factor by which `first` is better than `second`. Both are names of servers. Undefined if one of them has
+ * no row.
+ */
 export const timesBetter = (
   comparison: Pick<Comparison, "rows" | "lessIsBetter">,
   first: string,

@@ -1,4 +1,4 @@
-/** Median, minimum and maximum of several rounds. */
+/** Median, minimum and maximum of the values of several rounds. */
 export interface Spread {
   readonly median: number
   readonly min: number
@@ -6,8 +6,8 @@ export interface Spread {
 }
 
 /**
- * Returns the interpolated percentile. `fraction` is from 0 to 1: 0.99 for the 99th percentile. NaN if there are no
- * values.
+ * Returns a percentile of the values. Interpolates between two values if necessary. `fraction` is 0.99 for the 99th
+ * percentile. NaN if there are no values.
  */
 export const percentile = (values: ReadonlyArray<number>, fraction: number): number => {
   const sorted = values.toSorted((a, b) => a - b)

@@ -41,7 +41,7 @@ const cells = (row: Row): ReadonlyArray<string> => [
 
 const head = ["median", "min", "max", "ratio", "CPU s/GB", "peak MiB", "first p50 ms", "p99 ms"]
 
-/** Formats a comparison as a text table. */
+/** Formats a comparison as a text table, followed by its notes. */
 export const comparisonTable = (comparison: Comparison): string =>
   [
     alignColumns([
@@ -54,7 +54,7 @@ export const comparisonTable = (comparison: Comparison): string =>
     ...comparison.notes.map((note) => `  - ${note}`)
   ].join("\n")
 
-/** Formats the targets and their measurements as a text table. */
+/** Formats the targets of a report and their measurements as a text table. */
 export const verdictTable = ({ verdicts }: Report): string =>
   alignColumns([
     ["target", "required", "measured", ""],

@@ -1,8 +1,8 @@
 /**
- * A minimal server to compare with, made of `node:http` (`node:https` with a certificate) and a read loop:
- * `BareServer.ts [--certificate=FILE --key=FILE] PORT BUFFER_SIZE BUFFERS FILE...`. The path `/<index>` serves a FILE;
- * the first index is 0. The loop reads ahead into reused buffers while a write is in progress. With one buffer, it
- * reads synchronously. Files of at most 256 KiB are served from memory, as in the program.
+ * A minimal server to compare with. It uses only `node:http`, or `node:https` if a certificate is given. Usage:
+ * `BareServer.ts [--certificate=FILE --key=FILE] PORT BUFFER_SIZE BUFFERS FILE...`. The path `/0` is the first FILE,
+ * `/1` is the second. While the server writes one buffer to the client, it reads the file into the next buffer. With
+ * one buffer, it reads synchronously. It serves files of at most 256 KiB from memory, as registry-packages-proxy does.
  */
 import { closeSync, open, openSync, read, readFileSync, readSync, statSync } from "node:fs"
 import type { RequestListener, ServerResponse } from "node:http"
@@ -57,8 +57,8 @@ const send = (
 }
 
 /**
- * Reads synchronously into one buffer. This is the fastest loop that was found, but the process can do nothing else
- * while the disk reads.
+ * Sends a file with synchronous reads into one buffer. This was the fastest loop in measurements. But the process can
+ * do nothing else while it reads from the disk.
  */
 const sendBlocking = (
   response: ServerResponse,

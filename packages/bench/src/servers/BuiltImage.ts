@@ -6,17 +6,17 @@ import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** The directory with the image's files, or the reason why the image is missing. */
+/** `root` is the directory with the image's files. `missing` is the reason why there is no image. */
 export type ImageAvailability = { readonly root: string } | { readonly missing: string }
 
 const licences = fileURLToPath(new URL("../../../proxy/dist/licences", import.meta.url))
 
-/** The programs that build the image and start its executable like a container runtime. */
+/** Programs that are required to build the image and to start its executable as a container runtime would. */
 const needed = ["buildah", "apt-get", "dpkg-deb", "unshare"]
 
 /**
- * Builds and mounts the image of the executable in `workDirectory`, on a base of Debian packages. Returns `missing` if
- * a program or root rights are missing, or if the build fails.
+ * Builds the image of registry-packages-proxy from the executable in `workDirectory`, and mounts it. The base image is
+ * made of Debian packages. Returns `missing` if a required program or root rights are missing, or if the build fails.
  */
 export const make = (workDirectory: string): Effect.Effect<ImageAvailability> => {
   const absent = needed.filter((name) => spawnSync("which", [name]).status !== 0)

@@ -6,7 +6,7 @@ import { freePort, start as startServer } from "./MeasuredServer.ts"
 
 const reviews = fileURLToPath(new URL("FakeApiServerProgram.ts", import.meta.url))
 
-/** Starts a fake API server that allows every client. Returns the path of a kubeconfig for this server. */
+/** Starts a fake Kubernetes API server that allows every client. Returns the path of a kubeconfig for this server. */
 export const start = (workDirectory: string, name: string): Effect.Effect<string, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort

@@ -1,6 +1,6 @@
 /**
- * A fake API server: `FakeApiServerProgram.ts PORT`. It serves only TokenReviews and SubjectAccessReviews, and allows
- * every request.
+ * A fake Kubernetes API server. Usage: `FakeApiServerProgram.ts PORT`. It serves only TokenReviews and
+ * SubjectAccessReviews, and allows every client.
  */
 const { createServer } = process.getBuiltinModule("node:http")
 

@@ -9,19 +9,19 @@ import { make as makeOrigin, type Origin } from "./Origin.ts"
 import * as RbacProxy from "./RbacProxy.ts"
 import * as ProxyProgram from "./ProxyProgram.ts"
 
-/** Sizes, rounds and times of a run. */
+/** Package sizes, numbers of rounds and durations for one run of the benchmark. */
 export interface Workload {
   readonly rounds: number
   /** Size of the large package, in bytes. */
   readonly largeBytes: number
-  /** Size of the huge package, in bytes. If undefined, the case with this package is skipped. */
+  /** Size of the huge package, in bytes. If undefined, the case `miss-huge` is skipped. */
   readonly hugeBytes: number | undefined
   readonly wrkSeconds: number
-  /** Size of the package for fast and slow readers, in bytes. */
+  /** Size of the package in the case `slow-readers`, in bytes. */
   readonly slowReadersBytes: number
-  /** Rounds of the case with slow readers. */
+  /** Number of rounds of the case `slow-readers`. */
   readonly slowReadersRounds: number
-  /** Bytes that the program serves before its memory is measured. */
+  /** Bytes that registry-packages-proxy serves before the case `served` measures its memory. */
   readonly servedBytes: number
   readonly idleSeconds: number
 }
@@ -59,14 +59,17 @@ const peers = {
 
 export type Peer = keyof typeof peers
 
-/** Names of the programs that `--install` installs. RequiredPrograms.ts of e2e has their Debian packages. */
+/**
+ * Names of the programs that the option `--install` installs. RequiredPrograms.ts of the package e2e has the Debian
+ * packages of these programs.
+ */
 export const installablePrograms: ReadonlyArray<string> = [...Object.keys(peers), "openssl"]
 
 /** The servers, files and settings that all cases share. */
 export interface Fixture {
   readonly workload: Workload
   readonly workDirectory: string
-  /** Path of another build's executable. The cases `traced-*` compare it with the program. */
+  /** The path of another build's executable, or undefined. The cases `traced-*` compare it with this build. */
   readonly otherExecutable: string | undefined
   readonly origin: Origin
   readonly packages: {
@@ -85,8 +88,8 @@ export interface Fixture {
 const isThere = (command: string): boolean => spawnSync("which", [command]).status === 0
 
 /**
- * Returns a directory in memory if more than 8 GiB are free there, so that no disk is measured. Otherwise returns the
- * temporary directory.
+ * Returns the directory in which the work directory is created. This is /dev/shm if it has more than 8 GiB of free
+ * space, so that the speed of the disk does not matter. Otherwise, it is the temporary directory.
  */
 const home = (): string => {
   try {
@@ -97,19 +100,19 @@ const home = (): string => {
   }
 }
 
-/** The optional parts of a fixture. */
+/** Optional content of a fixture. `rbacProxy` and `image` are true if kube-rbac-proxy and the image are needed. */
 export interface FixtureOptions {
   readonly rbacProxy: boolean
   readonly image: boolean
-  /** Path of another build's executable. The cases `traced-*` compare it with the program. */
+  /** The path of another build's executable, or undefined. The cases `traced-*` compare it with this build. */
   readonly otherExecutable?: string | undefined
 }
 
 const unwanted = { missing: "" }
 
 /**
- * Creates a work directory, packages, and a registry that serves the packages. All are removed when the scope ends.
- * Fails if nginx or curl is missing.
+ * Creates a work directory and the packages, and starts a registry that serves the packages. Also prepares what
+ * `wanted` names. Everything is stopped and removed when the scope ends. Fails if nginx or curl is missing.
  */
 export const make = (
   workload: Workload,

@@ -5,18 +5,20 @@ import { createWriteStream, readFileSync } from "node:fs"
 import { createConnection, createServer } from "node:net"
 import type { RegistryPackage } from "./RegistryPackage.ts"
 
-/** A process that serves packages. */
+/** A running server whose speed and memory are measured. */
 export interface MeasuredServer {
   readonly name: string
   readonly pid: number
-  /** Ids of other processes that are measured together with the server. */
+  /** Ids of further processes that are measured together with the server. */
   readonly otherPids?: ReadonlyArray<number>
   readonly url: (wanted: RegistryPackage) => string
-  /** Empties the server's cache. */
+  /**
+   * Empties the server's cache. Does nothing for servers that are measured only with a full cache or without a cache.
+   */
   readonly emptyCache: Effect.Effect<void>
 }
 
-/** Finds a free port of 127.0.0.1. */
+/** Returns a port of 127.0.0.1 on which nothing listens. */
 export const freePort: Effect.Effect<number> = Effect.promise(async () => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -59,15 +61,16 @@ const stop = async (child: ChildProcess): Promise<void> => {
 }
 
 /**
- * Starts a process, waits until it listens on `port`, and returns its process id. Fails if the process ends, or does
- * not listen within 30 s. When the scope ends, the process gets SIGTERM, and SIGKILL if it still runs after 5 s.
+ * Starts a process, waits until it listens on `port`, and returns its process id. Fails if the process ends before or
+ * does not listen within 30 s. When the scope ends, the process gets SIGTERM. If it still runs after 5 s, it gets
+ * SIGKILL.
  */
 export const start = (options: {
   readonly command: string
   readonly args: ReadonlyArray<string>
   readonly port: number
   readonly log: string
-  /** All environment variables of the process. Default: the variables of the benchmark. */
+  /** The complete environment of the process. By default, the process inherits the benchmark's environment. */
   readonly env?: Readonly<Record<string, string>> | undefined
 }): Effect.Effect<number, Error, Scope.Scope> =>
   Effect.gen(function* () {

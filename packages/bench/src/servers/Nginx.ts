@@ -3,7 +3,9 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { freePort, type MeasuredServer, start as startServer } from "./MeasuredServer.ts"
 
-/** Starts nginx with two workers, and returns its process id. `http` is the text of nginx.conf's block `http`. */
+/**
+ * Starts nginx with two workers, and returns its process id. `http` is the content of the block `http` in nginx.conf.
+ */
 export const start = (options: {
   readonly name: string
   readonly workDirectory: string
@@ -32,7 +34,7 @@ http { ${temporary} keepalive_requests 1000000; ${options.http} }
   })
 }
 
-/** Paths of a certificate and its key, both in PEM. */
+/** Paths of a certificate and its private key, both in PEM format. */
 export interface TlsPair {
   readonly certificate: string
   readonly key: string
@@ -41,7 +43,7 @@ export interface TlsPair {
 const listenTls = ({ certificate, key }: TlsPair): string =>
   `ssl_certificate ${certificate}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;`
 
-/** Starts nginx as a server of the origin's files, over TLS if a certificate is given. */
+/** Starts an nginx server for the files of the benchmark's registry. It uses TLS if `tls` is given. */
 export const startFileServer = (
   origin: { readonly directory: string },
   workDirectory: string,
@@ -67,7 +69,10 @@ export const startFileServer = (
     }
   })
 
-/** Starts nginx with proxy_cache in front of a registry. nginx coalesces concurrent misses (proxy_cache_lock). */
+/**
+ * Starts nginx as a cache (proxy_cache) for the registry at `upstream`. nginx coalesces concurrent misses
+ * (proxy_cache_lock).
+ */
 export const startProxyCache = (options: {
   readonly upstream: string
   readonly workDirectory: string

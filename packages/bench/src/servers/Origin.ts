@@ -4,23 +4,26 @@ import { join } from "node:path"
 import * as Nginx from "./Nginx.ts"
 import { freePort } from "./MeasuredServer.ts"
 
-/** A registry of static files, served by nginx. nginx is faster than every server that pulls from it. */
+/**
+ * The registry from which the measured servers pull. nginx serves it from static files, because nginx is faster than
+ * all servers that pull from it.
+ */
 export interface Origin {
   readonly pid: number
   readonly host: string
-  /** Host and port of the same registry, limited to 1 Gbit/s per connection. */
+  /** Host and port at which the same registry sends at most 1 Gbit/s per connection. */
   readonly limitedHost: string
   readonly directory: string
   /**
-   * Returns the requests that were logged after the access log had the size `offset`. Each line has method, path and
+   * Returns the requests that were logged after the access log had `offset` bytes. Each line has method, path and
    * status.
    */
   readonly requestsSince: (offset: number) => ReadonlyArray<string>
-  /** Returns the current size of the access log, in bytes. */
+  /** Returns the current size of the access log, in bytes. It is the argument of a later `requestsSince`. */
   readonly accessLogSize: () => number
 }
 
-/** Serves the files of `directory` as a registry until the scope ends. */
+/** Serves the files of `directory` as a registry with nginx until the scope ends. */
 export const make = (directory: string, workDirectory: string): Effect.Effect<Origin, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort

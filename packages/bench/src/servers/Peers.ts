@@ -10,14 +10,15 @@ import type { Origin } from "./Origin.ts"
 const bareServer = fileURLToPath(new URL("BareServer.ts", import.meta.url))
 
 /**
- * Starts BareServer.ts with `buffers` buffers of `bufferSize` bytes. With one buffer, the server reads synchronously.
+ * Starts BareServer.ts with `buffers` buffers of `bufferSize` bytes per download. With one buffer, the server reads
+ * synchronously.
  */
 export const bareNode = (options: {
   readonly packages: ReadonlyArray<RegistryPackage>
   readonly workDirectory: string
   readonly bufferSize: number
   readonly buffers: number
-  /** The certificate of the server. Default: plain HTTP. */
+  /** The certificate and key of the server. Default: plain HTTP. */
   readonly tls?: Nginx.TlsPair
 }): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
@@ -43,7 +44,7 @@ export const bareNode = (options: {
     }
   })
 
-/** Starts Debian's docker-registry (distribution) as a pull-through cache. */
+/** Starts Debian's docker-registry (distribution) as a pull-through cache for the registry at `upstream`. */
 export const distribution = (options: {
   readonly upstream: string
   readonly workDirectory: string
@@ -77,7 +78,9 @@ proxy: { remoteurl: "http://${options.upstream}" }
     }
   })
 
-/** Returns the registry itself as a server to measure. Clients then download without a cache. */
+/**
+ * Returns the benchmark's registry at `host` as a server to measure, so that clients download from it without a cache.
+ */
 export const direct = (origin: Origin, host: string): MeasuredServer => ({
   name: "direct from the registry",
   pid: origin.pid,

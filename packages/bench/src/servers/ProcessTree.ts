@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 
-/** Linux counts CPU time in hundredths of a second. */
+/** The number of ticks per second. Linux counts the CPU time in /proc/<pid>/stat in ticks. */
 const ticksPerSecond = 100
 
 const read = (path: string): string => {
@@ -12,7 +12,10 @@ const read = (path: string): string => {
   }
 }
 
-/** Returns the fields of /proc/<pid>/stat from the third on. The second field, the name, may contain any character. */
+/**
+ * Returns the fields of /proc/<pid>/stat, beginning with the third. The second field is the process name, which may
+ * contain any character.
+ */
 const fields = (pid: number): ReadonlyArray<string> => {
   const text = read(`/proc/${pid}/stat`)
   return text.slice(text.lastIndexOf(")") + 2).split(" ")
@@ -30,7 +33,7 @@ export const processTree = (root: number): ReadonlyArray<number> => {
   return below(root)
 }
 
-/** CPU seconds of a process and its descendants, including descendants that have ended. */
+/** Returns the CPU seconds of a process and its descendants, including descendants that have ended. */
 export const cpuSeconds = (root: number): number =>
   processTree(root).reduce((sum, pid) => {
     const own = fields(pid)
@@ -39,7 +42,10 @@ export const cpuSeconds = (root: number): number =>
     )
   }, 0)
 
-/** CPU seconds of this process's children that have ended. During a measurement, only load generators end. */
+/**
+ * Returns the CPU seconds of the benchmark's child processes that have ended. During a measurement, only load
+ * generators end.
+ */
 export const endedChildrenSeconds = (): number => {
   const own = fields(process.pid)
   return (Number(own[13]) + Number(own[14])) / ticksPerSecond
@@ -51,13 +57,17 @@ const status = (root: number, name: "VmHWM" | "VmRSS" | "RssAnon"): number =>
     return sum + Number(kib) / 1024
   }, 0)
 
-/** Resident memory of a process and its descendants, in MiB. A shared page counts once for each process. */
+/** Returns the resident memory of a process and its descendants, in MiB. A shared page counts once for each process. */
 export const residentMiB = (root: number): number => status(root, "VmRSS")
 
-/** Anonymous memory of a process and its descendants, in MiB: resident memory that is backed by no file. */
+/**
+ * Returns the anonymous memory of a process and its descendants, in MiB. This is resident memory that no file backs.
+ */
 export const anonymousMiB = (root: number): number => status(root, "RssAnon")
 
-/** Peak resident memory since `resetPeak`, in MiB: the sum of the peaks of a process and its descendants. */
+/**
+ * Returns the sum of the peak resident memory of a process and its descendants, in MiB. Each peak is since `resetPeak`.
+ */
 export const peakMiB = (root: number): number => status(root, "VmHWM")
 
 export const resetPeak = (root: number): void => {

@@ -7,20 +7,26 @@ import { fileURLToPath } from "node:url"
 import type { RegistryPackage } from "./RegistryPackage.ts"
 import { freePort, type MeasuredServer, start as startServer } from "./MeasuredServer.ts"
 
-/** The directory that `npm run build` writes. */
+/** The directory into which `npm run build` writes. */
 const built = fileURLToPath(new URL("../../../proxy/dist/", import.meta.url))
 
-/** Copies the built files into `workDirectory`, so that a later build has no effect on the run. */
+/**
+ * Copies the built script and executable into `workDirectory`, so that a later build does not affect this run of the
+ * benchmark.
+ */
 export const copyBuild = (workDirectory: string): void => {
   for (const file of ["main.js", "registry-packages-proxy"])
     copyFileSync(join(built, file), join(workDirectory, file))
 }
 
-/** The forms in which the program is shipped. */
+/**
+ * The forms in which registry-packages-proxy is shipped. `script` is main.js, `executable` is a single file with Node
+ * in it, and `image` is a container image.
+ */
 export const shippedForms = ["script", "executable", "image"] as const
 export type ShippedForm = (typeof shippedForms)[number]
 
-/** The command line and the paths of one start of the program. */
+/** The command line for one start of registry-packages-proxy, with its port and the paths that it uses. */
 export interface PreparedLaunch {
   readonly command: string
   readonly args: ReadonlyArray<string>
@@ -33,15 +39,18 @@ interface LaunchOptions {
   readonly name: string
   readonly workDirectory: string
   readonly hosts: ReadonlyArray<string>
-  /** Default: `executable`. */
+  /** The form of registry-packages-proxy to start. Default: `executable`. */
   readonly form?: ShippedForm | undefined
-  /** Path of an executable to start instead of the built one. */
+  /** Path of an executable to start instead of the executable that `npm run build` made. */
   readonly executable?: string | undefined
   /** Directory with the image's files. The form `image` requires it. */
   readonly imageRoot?: string | undefined
 }
 
-/** Returns the command line of a form. `cache` and `credentials` are directories. */
+/**
+ * Returns the command line that starts registry-packages-proxy as script, as executable or from its image. `cache` and
+ * `credentials` are directories.
+ */
 const commandOf = (
   { executable, form, imageRoot, workDirectory }: LaunchOptions,
   {
@@ -78,8 +87,8 @@ const commandOf = (
 }
 
 /**
- * Creates a directory and a credentials file for one start of the program, and returns its command line. The file has a
- * ModuleSource for each of the `hosts`.
+ * Creates a directory with a credentials file for one start of registry-packages-proxy, and returns the command line
+ * for this start. The file has a ModuleSource for each of the registries `hosts`.
  */
 export const prepareLaunch = (options: LaunchOptions): Effect.Effect<PreparedLaunch, Error> =>
   Effect.gen(function* () {
@@ -96,22 +105,25 @@ export const prepareLaunch = (options: LaunchOptions): Effect.Effect<PreparedLau
     return { port, cacheDirectory, log: join(home, "output.log"), command, args }
   })
 
-/** Returns the program's URL for the package of `wanted` in the registry `host`. */
+/** Returns the URL at which registry-packages-proxy serves the package `wanted` from the registry at `host`. */
 export const packageUrl = (port: number, host: string, wanted: RegistryPackage): string =>
   `http://127.0.0.1:${port}/package?digest=${wanted.manifestDigest}&repository=${encodeURIComponent(`${host}/bench`)}&path=`
 
-/** The running program. `port` is the port without TLS. */
+/** A running registry-packages-proxy. `port` is its port for plain HTTP. */
 export interface ProxyProgram extends MeasuredServer {
   readonly port: number
 }
 
-/** Starts the built program. Its only ModuleSource names the registry at `host` (host and port). */
+/**
+ * Starts the executable of registry-packages-proxy, with plain HTTP only. Its only ModuleSource names the registry at
+ * `host` (host and port).
+ */
 export const start = (options: {
   readonly name: string
   readonly workDirectory: string
   readonly host: string
   readonly executable?: string
-  /** All environment variables of the program. Default: the variables of the benchmark. */
+  /** The complete environment of the process. By default, the process inherits the benchmark's environment. */
   readonly env?: Readonly<Record<string, string>>
 }): Effect.Effect<ProxyProgram, Error, Scope.Scope> =>
   Effect.gen(function* () {

@@ -14,18 +14,21 @@ import * as ProxyProgram from "./ProxyProgram.ts"
 
 const configFile = fileURLToPath(new URL("../../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
-/** The names of this peer in tables: with the real kube-rbac-proxy, and with its stand-in from e2e. */
+/** The names of this server in tables. `standIn` is used if e2e's stand-in replaces the real kube-rbac-proxy. */
 export const rbacProxyNames = {
   real: "our plain port behind kube-rbac-proxy",
   standIn: "our plain port behind kube-rbac-proxy (stand-in)"
 } as const
 
-/** The kube-rbac-proxy to compare with, or the reason why it is missing. */
+/** The kube-rbac-proxy to compare with. `missing` is the reason why there is none. */
 export type RbacProxyAvailability =
   | { readonly command: string; readonly name: string }
   | { readonly missing: string }
 
-/** Finds kube-rbac-proxy in PATH. If it is not there, builds the stand-in that e2e uses instead, which requires Go. */
+/**
+ * Finds kube-rbac-proxy in PATH. If it is not there, builds e2e's stand-in for it, which requires Go. Returns `missing`
+ * if neither is possible.
+ */
 export const find: Effect.Effect<RbacProxyAvailability> = Effect.gen(function* () {
   const [real, go] = [yield* findInPath("kube-rbac-proxy"), yield* findInPath("go")]
   if (Option.isNone(real) && Option.isNone(go)) {
@@ -42,7 +45,7 @@ export const find: Effect.Effect<RbacProxyAvailability> = Effect.gen(function* (
   Effect.provide(NodeServices.layer)
 )
 
-/** The parts of a fixture that `servers` uses. */
+/** The properties of `Fixture` that `servers` uses. */
 interface PeerFixture {
   readonly workDirectory: string
   readonly origin: Origin
@@ -51,8 +54,8 @@ interface PeerFixture {
 }
 
 /**
- * Starts the program's plain port behind kube-rbac-proxy. The measurements include both processes. Returns no server if
- * kube-rbac-proxy is missing.
+ * Starts kube-rbac-proxy in front of the plain HTTP port of registry-packages-proxy. The measurements include both
+ * processes. Returns an empty array if kube-rbac-proxy is missing.
  */
 export const servers = (
   fixture: PeerFixture,

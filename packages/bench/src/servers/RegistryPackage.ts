@@ -2,7 +2,9 @@ import { createHash, randomFillSync } from "node:crypto"
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 
-/** A package in the registry: a manifest with one layer of `size` bytes. */
+/**
+ * A package in the benchmark's registry. Its manifest has one layer of `size` bytes. `file` is the path of this layer.
+ */
 export interface RegistryPackage {
   readonly size: number
   readonly layerDigest: string
@@ -14,7 +16,10 @@ const block = 4 * 1024 * 1024
 
 const digestOf = (bytes: string): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`
 
-/** Writes a layer of `size` incompressible bytes into a file named by its digest, and a manifest with this layer. */
+/**
+ * Creates a package with a layer of `size` incompressible bytes. Writes the layer and its manifest into `directory`,
+ * from which the registry serves them.
+ */
 export const makePackage = (directory: string, size: number): RegistryPackage => {
   const blobs = join(directory, "v2/bench/blobs")
   const manifests = join(directory, "v2/bench/manifests")

@@ -1,17 +1,20 @@
 import { join } from "node:path"
 import { run } from "./RunCommand.ts"
 
-/** Runs buildah with an image store of its own. */
+/** Operations of the program buildah. They use a separate image store, not the user's store. */
 export interface Buildah {
-  /** Runs a buildah command and returns its standard output, trimmed. */
+  /** Runs a buildah command and returns its standard output, trimmed. Rejects if the command fails. */
   readonly run: (...args: ReadonlyArray<string>) => Promise<string>
-  /** Makes an image with one layer from the files below `root`. `time` is in seconds since 1970. */
+  /**
+   * Creates the image `name` with one layer, which contains the files below `root`. `time` is the time of the image and
+   * its files, in seconds since 1970.
+   */
   readonly fromFiles: (
     name: string,
     root: string,
     options: { readonly architecture: string; readonly time: number }
   ) => Promise<void>
-  /** Copies an image into the OCI image layout at the path `layout`, with a tag. */
+  /** Copies the image `name` into the OCI image layout at the path `layout`, and tags it there. */
   readonly push: (name: string, layout: string, tag: string) => Promise<void>
   /** Mounts an image and returns the path of its root file system. */
   readonly mount: (name: string) => Promise<string>

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { run } from "./RunCommand.ts"
 
-/** Signs with cosign and a private key, offline: no transparency log is queried or written. */
+/** Signs texts with cosign and a private key. Does not use a transparency log, so that it works offline. */
 export interface Cosign {
   /** Returns the signature of a text, in base64. */
   readonly sign: (text: string) => Promise<string>
@@ -11,7 +11,7 @@ export interface Cosign {
 
 export interface CosignOptions {
   readonly command: string
-  /** The path of a private key from `cosign generate-key-pair`. */
+  /** The path of the private key file that `cosign generate-key-pair` has created. */
   readonly key: string
   readonly password: string
 }

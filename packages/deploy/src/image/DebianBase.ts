@@ -12,7 +12,7 @@ import { basename, dirname, join } from "node:path"
 import type { Architecture } from "./Architecture.ts"
 import { run } from "./RunCommand.ts"
 
-/** A Debian package with files that are copied into a base image. */
+/** A Debian package from which files are copied into a base image. */
 export interface DebianPackage {
   readonly name: string
   readonly version: string
@@ -21,9 +21,9 @@ export interface DebianPackage {
   readonly licence: string
 }
 
-/** A root file system with the files that Node needs, and the Debian packages of these files. */
+/** A root file system with the files that Node needs. `packages` are the Debian packages that contain these files. */
 export interface DebianBase {
-  /** The directory of the root file system. */
+  /** The path of the root file system's directory. */
   readonly root: string
   readonly packages: ReadonlyArray<DebianPackage>
 }
@@ -35,7 +35,10 @@ const platforms: Readonly<Record<Architecture, { readonly triple: string; readon
 
 const gcc = "GPL-3.0-or-later WITH GCC-exception-3.1"
 
-/** The Debian packages, each with the shared libraries that Node loads from it. */
+/**
+ * The Debian packages of the base image, by name. `libraries` are the shared libraries that Node loads from the
+ * package.
+ */
 const packages = {
   "ca-certificates": { libraries: [], licence: "MPL-2.0" },
   libatomic1: { libraries: ["libatomic.so.1"], licence: gcc },
@@ -47,7 +50,10 @@ const packages = {
   "libstdc++6": { libraries: ["libstdc++.so.6"], licence: gcc }
 } as const satisfies Record<string, { readonly libraries: ReadonlyArray<string>; readonly licence: string }>
 
-/** Returns a function that runs apt-get with the machine's package sources. Lists and cache are below `directory`. */
+/**
+ * Returns a function that runs apt-get for an architecture with the package sources of this machine. apt's lists and
+ * cache are below `directory`.
+ */
 const apt = (architecture: Architecture, directory: string) => {
   for (const part of ["lists/partial", "cache/archives/partial"]) {
     mkdirSync(join(directory, part), { recursive: true })
@@ -71,23 +77,26 @@ const packageFiles = (directory: string): ReadonlyArray<string> =>
     .filter((file) => file.endsWith(".deb"))
     .sort()
 
-/** Returns all certificates of a directory as one PEM text. */
+/** Returns all certificates in a directory as one PEM text. */
 const authorities = (directory: string): string =>
   readdirSync(directory)
     .sort()
     .map((file) => `${readFileSync(join(directory, file), "utf8").trimEnd()}\n`)
     .join("")
 
-/** Returns the other package that provides the `copyright` file of `name`; undefined if `name` provides the file. */
+/**
+ * Returns the name of the package that contains the `copyright` file of the package `name`. Undefined if this is the
+ * package itself.
+ */
 const copyrightOwner = (unpacked: string, name: string): string | undefined => {
   const folder = join(unpacked, "usr/share/doc", name)
   return existsSync(join(folder, "copyright")) ? undefined : basename(readlinkSync(folder))
 }
 
 /**
- * Makes the root file system of a base image below `directory` from Debian packages: libc, libstdc++, libgcc,
- * libatomic, the certificates of public authorities, and all licences. The apt sources of this machine determine the
- * Debian release. apt verifies the signatures.
+ * Creates the root file system of a base image below `directory` from Debian packages. It contains libc, libstdc++,
+ * libgcc, libatomic, the certificates of public authorities, and all licences. The apt sources of this machine
+ * determine the Debian release. apt verifies the signatures.
  */
 export const make = async (architecture: Architecture, directory: string): Promise<DebianBase> => {
   const { loader, triple } = platforms[architecture]

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url"
 import type { Architecture } from "./Architecture.ts"
 import type { Buildah } from "./Buildah.ts"
 
-/** The path of the Dockerfile, which sets the image's files, user and entrypoint. */
+/** The path of the Dockerfile. It determines the files, the user and the entrypoint of the image. */
 export const dockerfile = fileURLToPath(new URL("../../Dockerfile", import.meta.url))
 
-/** The version of the source code, which all images of a build share. */
+/** The version of the source code from which images are built. All images of one build have the same version. */
 export interface SourceVersion {
   readonly version: string
   readonly commit: string
@@ -17,7 +17,7 @@ export interface SourceVersion {
 
 export interface ImageOptions {
   readonly architecture: Architecture
-  /** The reference of the base image, which is in buildah's store or in a registry. */
+  /** The reference of the base image. The base image is in buildah's store or in a registry. */
   readonly base: string
   readonly executable: string
   /** The directory with the licences of all software in the executable. */
@@ -36,7 +36,9 @@ export const annotations = ({ commit, time, version }: SourceVersion): Readonly<
   "org.opencontainers.image.version": version
 })
 
-/** Builds the image of one architecture into buildah's store as `name`, with temporary files below `work`. */
+/**
+ * Builds the image for one architecture, and stores it in buildah's store as `name`. Temporary files are below `work`.
+ */
 export const build = async (
   buildah: Buildah,
   work: string,

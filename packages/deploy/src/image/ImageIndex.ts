@@ -22,8 +22,9 @@ const mediaType = "application/vnd.oci.image.index.v1+json"
 const refName = "org.opencontainers.image.ref.name"
 
 /**
- * Adds an index with the tag `tag` to an OCI image layout, and returns the index's digest. The index contains the
- * images with the given `tags`. Afterwards, index.json lists only this index. Equal images give equal bytes.
+ * Adds an OCI index to the image layout at `layout`, and returns the index's digest. The index has the tag `tag` and
+ * lists the images that have the given `tags`. Afterwards, index.json lists only this index. Equal images give an equal
+ * index. Throws if the layout has no image with one of the tags.
  * Source: OCI image specification, image-layout and image-index.
  */
 export const writeIndex = (

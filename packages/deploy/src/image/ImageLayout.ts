@@ -6,27 +6,33 @@ import * as Image from "./Image.ts"
 import * as ImageIndex from "./ImageIndex.ts"
 
 export interface LayoutOptions {
-  /** The path of the OCI image layout to write. */
+  /** The path of the OCI image layout that is written. */
   readonly layout: string
-  /** The directory for temporary files. */
+  /** The path of the directory for temporary files. */
   readonly workDirectory: string
   readonly executables: Readonly<Partial<Record<Architecture, string>>>
   readonly licences: string
   readonly source: Image.SourceVersion
-  /** The base image for all architectures. By default, `DebianBase` makes a base image for each architecture. */
+  /**
+   * The reference of the base image for all architectures. By default, `DebianBase` makes a base image for each
+   * architecture.
+   */
   readonly base?: string | undefined
 }
 
 export interface WrittenLayout {
-  /** The digest of the index. */
+  /** The digest of the index that lists the images. */
   readonly digest: string
   /** The name of each architecture's image in buildah's store. */
   readonly imageNames: Readonly<Partial<Record<Architecture, string>>>
-  /** The Debian packages in the images; empty if `base` was given. */
+  /** The Debian packages from which the images contain files. Empty if `base` was given. */
   readonly debianPackages: ReadonlyArray<DebianBase.DebianPackage>
 }
 
-/** Builds an image for each executable, and writes an index of the images with the version as its tag. */
+/**
+ * Builds an image for each of the `executables`, and writes all images into an OCI image layout. An index in this
+ * layout lists the images and has the version as its tag.
+ */
 export const make = async (buildah: Buildah, options: LayoutOptions): Promise<WrittenLayout> => {
   const { base, executables, layout, licences, source, workDirectory: work } = options
   const { time, version } = source

@@ -9,10 +9,12 @@ const mediaTypes = {
   payload: "application/vnd.dev.cosign.simplesigning.v1+json"
 }
 
-/** Returns the tag under which cosign stores the signatures of an image with this digest: `sha256-….sig`. */
+/** Returns the tag under which cosign stores the signatures of the image with this digest. Example: `sha256-….sig`. */
 export const signatureTagOf = (digest: string): string => `${digest.replace(":", "-")}.sig`
 
-/** Returns the payload to sign: the image's digest and name. Source: cosign, specs/SIGNATURE_SPEC.md. */
+/**
+ * Returns the payload that is signed. It contains the image's digest and name. Source: cosign, specs/SIGNATURE_SPEC.md.
+ */
 const payloadOf = (digest: string, name: string): string =>
   JSON.stringify({
     critical: {
@@ -24,8 +26,8 @@ const payloadOf = (digest: string, name: string): string =>
   })
 
 /**
- * Signs the digest of an image and writes the signature as an OCI image layout. If the layout is copied to the image's
- * repository, cosign finds and verifies the signature.
+ * Signs the image with this digest, and writes the signature into an OCI image layout at `layout`. If the layout is
+ * copied to the image's repository, cosign finds the signature there.
  */
 export const writeSignature = async (
   cosign: Cosign,

@@ -8,7 +8,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/** Runs a command and returns its standard output, trimmed. If the command fails, the error has all its output. */
+/**
+ * Runs a command and returns its standard output, trimmed. If the command fails, rejects with an error that contains
+ * all its output.
+ */
 export const run = async (
   command: string,
   args: ReadonlyArray<string>,

@@ -1,6 +1,9 @@
 import type { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
 
-/** Makes a process environment that records all writes. While `state.isStuck` is true, writes wait for `release`. */
+/**
+ * Makes a process environment that records all output. While `state.isStuck` is true, `write` waits for `release`.
+ * `writeNow` never waits.
+ */
 export const make = (
   options: { readonly isTerminal?: boolean; readonly env?: ProcessEnvironment["env"] } = {}
 ) => {

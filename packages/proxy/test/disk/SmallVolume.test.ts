@@ -9,7 +9,10 @@ import * as Volume from "./Volume.ts"
 
 const contents = [bytes(300_000), bytes(400_000), bytes(20_000)]
 
-/** Starts the program with its cache on a small volume. The cache's cap is larger than the volume. */
+/**
+ * Starts registry-packages-proxy with its cache on a small volume. The volume is smaller than the configured cache
+ * size, so the volume fills up first.
+ */
 const onVolume = Effect.fnUntraced(function* (options: { readonly inodes?: number } = {}) {
   const volume = yield* Volume.make(options)
   const images = contents.map((content) => RegistryImage.ofPackage(content))
@@ -33,7 +36,8 @@ const isDegraded = (proxy: Started) =>
   )
 
 /**
- * Fetches the packages of `contents` one after another. Fails if a package is incomplete. Returns the cache results.
+ * Downloads `images` one after another. Fails if a response differs from the package in `contents`. Returns the
+ * Cache-Status of each response without the cache's name.
  */
 const fetchAll = Effect.fnUntraced(function* (
   proxy: Started,
@@ -52,7 +56,10 @@ const fetchAll = Effect.fnUntraced(function* (
   return results
 })
 
-/** Fetches packages, at most `concurrency` at a time. Fails if a package is incomplete. Returns the cache results. */
+/**
+ * Downloads packages, at most `concurrency` at a time. Fails if a response differs from `content`. Returns the
+ * Cache-Status of each response without the cache's name.
+ */
 const fetchEach = Effect.fnUntraced(function* (
   proxy: Started,
   packages: ReadonlyArray<{ readonly digest: string; readonly content: Uint8Array }>,
@@ -73,7 +80,7 @@ const fetchEach = Effect.fnUntraced(function* (
   )
 })
 
-/** Puts packages of these sizes, in bytes, into the registry. */
+/** Puts a random package of each size, in bytes, into the mock registry. Returns the digests and contents. */
 const putPackages = (proxy: Started, sizes: ReadonlyArray<number>) =>
   Effect.forEach(sizes, (size) => {
     const content = bytes(size)

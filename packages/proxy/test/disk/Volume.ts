@@ -10,7 +10,7 @@ import { systemError } from "effect/PlatformError"
 import { execFileSync } from "node:child_process"
 import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 
-/** A small volume for a cache directory, with faults. */
+/** A small volume for a cache directory. A test can fill it, make it read-only, and delete the directory. */
 export interface Volume {
   /**
    * True if the volume is a tmpfs. False if its limits and faults are simulated, because the user has no right to
@@ -19,7 +19,7 @@ export interface Volume {
   readonly real: boolean
   readonly directory: string
   readonly files: Layer.Layer<FileSystem.FileSystem>
-  /** Fills the free space with a foreign file. */
+  /** Fills the free space, as a file outside the cache directory would. */
   readonly fill: Effect.Effect<void>
   readonly makeReadOnly: Effect.Effect<void>
   /** Undoes `fill` and `makeReadOnly`. */
@@ -31,7 +31,7 @@ export interface Volume {
 const mount = (...args: ReadonlyArray<string>) =>
   Effect.try(() => execFileSync("mount", args, { stdio: "pipe" }))
 
-/** The volume's size in bytes. */
+/** The size of each volume, in bytes. */
 export const size = 2 * 1024 * 1024
 
 const makeReal = (root: string): Volume => {
@@ -52,7 +52,10 @@ const makeReal = (root: string): Volume => {
   }
 }
 
-/** Returns a file system that simulates the volume: without free space or inodes, its writes fail with ENOSPC. */
+/**
+ * Returns a file system that simulates a volume with little space and few inodes. Creating or writing a new cache file
+ * fails with ENOSPC if the volume is full. `take` sets the bytes that other files use.
+ */
 const limited = (fs: FileSystem.FileSystem, root: string, inodes: number) => {
   let taken = 0
   const full = (operation: string, path: string) =>
@@ -108,8 +111,8 @@ const makeFaulty = Effect.fnUntraced(function* (
 })
 
 /**
- * Makes a tmpfs if the user has the right to mount. Otherwise prints a line, and makes a directory with simulated
- * faults.
+ * Mounts a small tmpfs if the user has the right to mount. Otherwise prints a line, and makes a directory with
+ * simulated limits and faults. The tmpfs is unmounted when the scope ends.
  */
 export const make = Effect.fnUntraced(function* (options: { readonly inodes?: number } = {}) {
   const { inodes = 10_000 } = options

@@ -42,8 +42,8 @@ interface Asked {
 }
 
 /**
- * Fuzzes WWW-Authenticate headers. A pull must end after a few requests. It must not send a secret over plain HTTP, and
- * must not show a secret in its result.
+ * Fuzzes the WWW-Authenticate header of a registry. A pull must end after at most 8 requests. It must not send a secret
+ * over plain HTTP, and its result must not show a secret.
  */
 export const target: Target<Asked> = {
   name: "WWW-Authenticate",

@@ -28,7 +28,9 @@ const samples = [
   yaml(source)
 ]
 
-/** The sizes of hostile files in characters: the largest accepted size, and a smaller size. */
+/**
+ * Maximum sizes of hostile files, in characters. The larger size is also the largest that the credential store accepts.
+ */
 const sizes = [4 * 1024 * 1024, 1024 * 1024]
 
 const shapes: ReadonlyArray<HostileShape> = [
@@ -87,7 +89,7 @@ const fileOf = (bytes: Uint8Array): FileSystem.FileSystem =>
     readFile: () => Effect.succeed(bytes)
   })
 
-/** The maximum number of turns of the event loop that the store needs to accept or reject a file. */
+/** Maximum number of event loop turns in which the credential store accepts or rejects a file. */
 const turns = 50
 
 const take = (bytes: Uint8Array) => {
@@ -116,7 +118,7 @@ const take = (bytes: Uint8Array) => {
   )
 }
 
-/** Fuzzes credentials files. Neither the registry sources nor the log lines may show a password. */
+/** Fuzzes credentials files. The registry sources and the log lines must not show a password. */
 export const target: Target<string> = {
   name: "credentials files",
   input: withHostile(

@@ -21,7 +21,7 @@ const samples = [
   { auths: null }
 ].map((document) => JSON.stringify(document))
 
-/** The sizes of hostile texts, in characters. */
+/** Maximum sizes of hostile texts, in characters. */
 const sizes = [3 * 1024 * 1024]
 
 const shapes: ReadonlyArray<HostileShape> = [
@@ -50,11 +50,14 @@ const nestings = [
 interface Asked {
   readonly text: string
   readonly host: RegistryHost
-  /** The repository's name on `host`. */
+  /** The name of the requested repository on `host`. */
   readonly name: string
 }
 
-/** Fuzzes the text of a docker config.json. Neither the credential nor the error may show a password. */
+/**
+ * Fuzzes the text of a docker config.json. The credential that is found in it must not show a password, and an error
+ * must not show one.
+ */
 export const target: Target<Asked> = {
   name: "docker configs",
   input: fc.record({
@@ -93,7 +96,7 @@ export const target: Target<Asked> = {
       Keyring.lookup(Keyring.make(config, host), name)
     )
     const shown = `${JSON.stringify(result)} ${String(Result.isFailure(result) ? result.failure : "")}`
-    // User names are not secret: the password's text may be shown if the input has it as a user name.
+    // User names are not secret. So the text of the password may be shown if the input has it as a user name.
     const named = Result.isSuccess(result) && result.success._tag === "Basic" ? result.success.username : ""
     if (shown.includes("s3cr3t") && !named.includes("s3cr3t"))
       return Promise.reject(new Error(`it shows ${shown}`))

@@ -1,7 +1,7 @@
 import * as Challenges from "./Challenges.ts"
 import * as CredentialsFiles from "./CredentialsFiles.ts"
 import * as DockerConfigs from "./DockerConfigs.ts"
-import { of, suite } from "./FuzzSuite.ts"
+import { suite, testOf } from "./FuzzSuite.ts"
 import * as Headers from "./Headers.ts"
 import * as Locations from "./Locations.ts"
 import * as Manifests from "./Manifests.ts"
@@ -9,12 +9,12 @@ import * as Query from "./Query.ts"
 import * as UpstreamResponses from "./UpstreamResponses.ts"
 
 suite([
-  of(Query.target),
-  of(Headers.target),
-  of(Manifests.target),
-  of(DockerConfigs.target),
-  of(Challenges.target),
-  of(CredentialsFiles.target),
-  of(UpstreamResponses.target),
-  of(Locations.target)
+  testOf(Query.target),
+  testOf(Headers.target),
+  testOf(Manifests.target),
+  testOf(DockerConfigs.target),
+  testOf(Challenges.target),
+  testOf(CredentialsFiles.target),
+  testOf(UpstreamResponses.target),
+  testOf(Locations.target)
 ])

@@ -5,15 +5,15 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Worker } from "node:worker_threads"
 
-/** A parser or component that gets random input. */
+/** A parser or component that is tested with random inputs. */
 export interface Target<A> {
   readonly name: string
   readonly input: fc.Arbitrary<A>
-  /** The size of an input in bytes. The allowed CPU time and memory grow linearly with it. */
+  /** Returns the size of an input in bytes. The allowed CPU time and memory grow linearly with it. */
   readonly size: (input: A) => number
-  /** Allowed CPU milliseconds per MiB of input: about ten times what an idle machine needs. */
+  /** Allowed CPU milliseconds per MiB of input. This is about ten times what an idle machine needs. */
   readonly millisPerMiB: number
-  /** Makes a function that processes one input. The returned promise rejects if a check fails. */
+  /** Makes the function that processes one input. The function's promise rejects if a check fails. */
   readonly make: Effect.Effect<(input: A) => Promise<void>, never, Scope.Scope>
 }
 
@@ -26,21 +26,30 @@ const settings = Config.all({
 /** The number of inputs per target if FUZZ_SECONDS is not set. */
 const defaultRuns = 150
 
-/** Allowed CPU milliseconds per input in addition to `millisPerMiB`, for a garbage collection or a compilation. */
+/**
+ * Allowed CPU milliseconds per input, in addition to `millisPerMiB`. They are for garbage collection and compilation.
+ */
 const cpuMillis = 1500
 
-/**
- * The heap growth in MiB that one input may cause, garbage included: `base`, and `perMiB` for each MiB of the input.
- */
+/** Allowed heap growth per input in MiB, garbage included. The limit is `base`, plus `perMiB` for each MiB of input. */
 const leftMiB = { base: 64, perMiB: 1024 }
 
-/** Live memory is measured once in `every` inputs. It may grow by at most `mostMiB` during the whole test. */
+/**
+ * Limit for memory leaks. After every `every` inputs, garbage is collected and the heap is measured. The heap may grow
+ * by at most `mostMiB` MiB during the whole test.
+ */
 const held = { every: 500, mostMiB: 64 }
 
-/** The process is killed if one input takes this number of seconds, since a stuck process cannot report itself. */
+/**
+ * Maximum number of seconds for one input. Then the process is killed, because a stuck process cannot report its own
+ * failure.
+ */
 const silence = 90
 
-/** The source of a worker thread. If an input hangs, the worker prints how to reproduce it and kills the process. */
+/**
+ * The source code of a worker thread. If an input hangs, the worker prints how to reproduce the hang, and kills the
+ * process.
+ */
 const watchdog = `
 const { parentPort, workerData: { progress, pid, silence, words } } = require("node:worker_threads")
 const { writeSync } = require("node:fs")
@@ -73,8 +82,8 @@ const heapMiB = (): number => {
   return (heapUsed + arrayBuffers) / mib
 }
 
-// V8 applies --expose-gc only to contexts made after the flag is set, so `gc` is called in a new context. V8 keeps
-// objects that were read through weak references until the end of a turn of the event loop, so `gc` is called twice.
+// V8 applies --expose-gc only to contexts that are created later, so `gc` is called in a new context. V8 keeps objects
+// that were read through weak references until the end of a turn of the event loop, so `gc` is called twice.
 const collectGarbage = async (): Promise<void> => {
   setFlagsFromString("--expose-gc")
   await new Promise((resolve) => setImmediate(resolve))
@@ -148,13 +157,16 @@ const run = <A>(target: Target<A>) =>
     assert.isAbove(count, 0)
   })
 
-/** Declares a test for each target. Each test takes FUZZ_SECONDS seconds if this is set, else `defaultRuns` inputs. */
-export const suite = (targets: ReadonlyArray<ReturnType<typeof of>>): void => {
+/**
+ * Declares a test for each target. If FUZZ_SECONDS is set, each test lasts so many seconds. Otherwise, it checks
+ * `defaultRuns` inputs.
+ */
+export const suite = (targets: ReadonlyArray<ReturnType<typeof testOf>>): void => {
   const longest = Option.getOrElse(Effect.runSync(settings).seconds, () => 60)
   describe("no input causes a crash, a hang or excessive memory", () => {
     for (const { name, test } of targets) it.live(name, () => test, (longest + 120) * 1000)
   })
 }
 
-/** Makes the test of a target. The result has no type parameter, so one list can hold the tests of all targets. */
-export const of = <A>(target: Target<A>) => ({ name: target.name, test: Effect.scoped(run(target)) })
+/** Makes the test of a target. The result has no type parameter, so that one list can hold the tests of all targets. */
+export const testOf = <A>(target: Target<A>) => ({ name: target.name, test: Effect.scoped(run(target)) })

@@ -47,7 +47,10 @@ interface Request {
 const textOf = ({ body, fields, lineEnd, method, version }: Request): string =>
   [`${method} /package?digest=${digest} HTTP/${version}`, ...fields, "", body].join(lineEnd)
 
-/** Fuzzes the heads of package requests, followed by arbitrary bytes. The program must answer further requests. */
+/**
+ * Fuzzes the heads of package requests, and the bytes after each head. registry-packages-proxy must answer further
+ * requests.
+ */
 export const target: Target<Request> = {
   name: "headers",
   input: fc.record({

@@ -1,6 +1,9 @@
 import * as fc from "fast-check"
 
-/** A text that is hard for parsers: `before`, then as many units as fit, then `after`. */
+/**
+ * A text that is hard for parsers. It consists of `before`, as many units as fit, and `after`. `between` separates the
+ * units.
+ */
 export interface HostileShape {
   readonly before: string
   readonly unit: string | ((index: number) => string)
@@ -26,12 +29,12 @@ const nest = (before: string, open: string, close: string, after: string, size: 
 }
 
 /**
- * Generates hostile texts from the shapes and the nestings. A text has about as many characters as one of `sizes`,
- * never more.
+ * Generates hostile texts. Each text follows one of the `shapes` or `nestings`, and is filled up to one of the `sizes`
+ * in characters. No text is longer than its size.
  */
 export const hostileTexts = (options: {
   readonly shapes: ReadonlyArray<HostileShape>
-  /** Each nesting repeats `open` and `close` between `before` and `after`. */
+  /** Each nesting repeats `open`, then repeats `close` equally often, between `before` and `after`. */
   readonly nestings: ReadonlyArray<readonly [before: string, open: string, close: string, after: string]>
   readonly sizes: ReadonlyArray<number>
 }): fc.Arbitrary<string> =>
@@ -49,6 +52,6 @@ export const hostileTexts = (options: {
     )
     .map(([make, size]) => make(size))
 
-/** Generates texts from `near`. One text in 20 is hostile instead. */
+/** Generates texts with `near`. About one text in 20 is hostile instead. */
 export const withHostile = (near: fc.Arbitrary<string>, ...options: Parameters<typeof hostileTexts>) =>
   fc.oneof({ weight: 19, arbitrary: near }, { weight: 1, arbitrary: hostileTexts(...options) })

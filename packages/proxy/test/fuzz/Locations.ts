@@ -17,7 +17,8 @@ const location = nearBytes({
 })
 
 /**
- * Fuzzes the Location of two redirects. Each is rejected, or gives a valid URL that stays equal if it is parsed again.
+ * Fuzzes the Location headers of two successive redirects. Each header must be rejected or give a valid URL. Parsing
+ * this URL again must give an equal URL.
  */
 export const target: Target<Redirected> = {
   name: "Location",

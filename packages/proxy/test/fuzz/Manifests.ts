@@ -32,7 +32,10 @@ const samples = [
 
 const last = `{"digest":"${layerDigest}","size":10}`
 
-/** The sizes of hostile manifests in characters: the largest accepted size, and a smaller size. */
+/**
+ * Maximum sizes of hostile manifests, in characters. The larger size is also the largest that the registry client
+ * accepts.
+ */
 const sizes = [4 * 1024 * 1024, 1024 * 1024]
 
 const shapes = [
@@ -74,7 +77,10 @@ interface Served {
   readonly contentType: string
 }
 
-/** Fuzzes manifests that have the requested digest. Each gives a package with a valid digest and size, or an error. */
+/**
+ * Fuzzes manifests that have the requested digest. The registry client must return a package with a valid digest and
+ * size, or an error.
+ */
 export const target: Target<Served> = {
   name: "manifests",
   input: fc.record({

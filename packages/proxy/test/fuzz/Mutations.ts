@@ -1,6 +1,8 @@
 import * as fc from "fast-check"
 
-/** A change of a text: removes `remove` characters at index `at`, and inserts `piece` there `times` times. */
+/**
+ * A change of a text. It removes `remove` characters at index `at`, and inserts `piece` there, `times` times in a row.
+ */
 interface Edit {
   readonly at: number
   readonly remove: number
@@ -19,7 +21,7 @@ const applyTo = (text: string, edits: ReadonlyArray<Edit>, longest: number): str
   return result.slice(0, longest)
 }
 
-/** Pieces of text that are hard for parsers. */
+/** Texts that parsers often handle wrongly, such as control characters. */
 export const awkward: ReadonlyArray<string> = [
   "\0",
   "\t",
@@ -56,8 +58,9 @@ export const awkward: ReadonlyArray<string> = [
 ]
 
 /**
- * Generates texts similar to the samples: some pieces are inserted, repeated or deleted. Most texts are short. Some
- * have up to `longest` characters, to find quadratic time. Shrinks towards an unchanged sample.
+ * Generates texts similar to the `samples`. In each text, characters may be removed, and `pieces` may be inserted once
+ * or repeatedly. Most texts are short. Some have up to `longest` characters, so that a quadratic algorithm exceeds its
+ * CPU limit. Texts shrink towards an unchanged sample.
  */
 export const near = (options: {
   readonly samples: ReadonlyArray<string>
@@ -88,6 +91,6 @@ export const near = (options: {
     .map(([sample, edits]) => applyTo(sample, edits, longest))
 }
 
-/** Like {@link near}, with single-byte characters only, as in headers and request lines. */
+/** Generates texts as `near` does, but only with single-byte characters, as in headers and request lines. */
 export const nearBytes = (options: Parameters<typeof near>[0]): fc.Arbitrary<string> =>
   near(options).map((text) => Buffer.from(text, "latin1").toString("latin1"))

@@ -12,8 +12,8 @@ const single = (parameters: URLSearchParams, name: string): string | undefined =
 }
 
 /**
- * Fuzzes the targets of package requests. A request with another digest or a repeated parameter must not get the
- * package.
+ * Fuzzes the request target, which is path and query, of package requests. A request with another digest or a repeated
+ * parameter must not get the package.
  */
 export const target: Target<string> = {
   name: "query",

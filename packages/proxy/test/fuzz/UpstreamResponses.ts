@@ -14,7 +14,10 @@ interface ResponseInput {
   readonly method: "GET" | "HEAD"
 }
 
-/** Returns as text: the status, how the body ended, and its bytes. If no response head arrived, returns the failure. */
+/**
+ * Parses a registry's response, and returns the outcome as text. The text has the status, the way in which the body
+ * ended, and the body. Without a response head, the text has the failure. If `isBorrowed`, all chunks share one buffer.
+ */
 const outcomeOf = ({ bytes, method, pieceLength }: ResponseInput, isBorrowed: boolean): string => {
   const socket = new Duplex({
     read: () => {},
@@ -55,7 +58,10 @@ const outcomeOf = ({ bytes, method, pieceLength }: ResponseInput, isBorrowed: bo
   return `${outcome} ${body}`
 }
 
-/** Fuzzes the responses of a registry. The outcome must not depend on how the bytes are cut into pieces. */
+/**
+ * Fuzzes the responses of a registry. The outcome must not depend on the sizes of the chunks in which a response
+ * arrives.
+ */
 export const target: Target<ResponseInput> = {
   name: "responses of registries",
   input: fc.record({

@@ -7,27 +7,27 @@ import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
 import { Effect, Layer, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 
-/** An arbitrary response of a registry. */
+/** A response of the simulated registry. */
 export interface UpstreamResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
 }
 
-/** The request that the client sent. */
+/** A request of the registry client. `form` is the text of its body. */
 export interface UpstreamRequest {
   readonly url: URL
   readonly authorization: string | undefined
   readonly form: string
 }
 
-/** Returns the text as latin1, without the characters that a header field cannot contain (NUL, CR, LF). */
+/** Converts the text to latin1, and removes the characters that a header field cannot contain (NUL, CR, LF). */
 export const fieldValue = (text: string): string =>
   Buffer.from(text, "latin1")
     .toString("latin1")
     .replace(/[\0\r\n]/g, "")
 
-/** A registry client whose transport answers each request immediately with the result of `respond`. */
+/** A registry client without a network. Each request immediately gets the response that `respond` returns. */
 export const layer = (
   respond: (request: UpstreamRequest) => UpstreamResponse
 ): Layer.Layer<RegistryClient> => {
@@ -54,7 +54,10 @@ export const layer = (
   )
 }
 
-/** Returns a repository on a host of its own, so that it shares no cached state with other repositories. */
+/**
+ * Returns a repository on the host `r<number>.test`. Repositories with different numbers share no cached state in the
+ * registry client.
+ */
 export const repository = (number: number, credential: Credential = anonymous): Repository => ({
   source: {
     scheme: "https",

@@ -12,11 +12,11 @@ import { layerPlain } from "../../src/http/server/Listener.ts"
 import { makePlainServer } from "../../src/http/server/NodeServer.ts"
 
 const content = RegistryBlob.randomBytes(11, 1000)
-/** The only package in the registry. */
+/** The only image in the mock registry. */
 export const image = RegistryImage.ofPackage(content)
 export const repository = "registry.test/modules"
 
-/** A response read from a connection. */
+/** A response of registry-packages-proxy, parsed from the bytes of a connection. */
 export interface WireResponse {
   readonly status: number
   readonly headers: ReadonlyMap<string, string>
@@ -25,10 +25,10 @@ export interface WireResponse {
   readonly isWhole: boolean
 }
 
-/** The statuses that a fuzzed request may get. A status of 500 is always a bug. */
+/** The statuses that responses to fuzzed requests may have. A status of 500 is always a bug. */
 const allowed: ReadonlySet<number> = new Set([200, 206, 304, 400, 404, 405, 408, 416, 431])
 
-/** After this number of turns of the event loop without progress, all responses count as received. */
+/** Number of event loop turns without progress, after which all responses count as received. */
 const quietTurns = 8
 
 const settle = async (steps: () => number): Promise<void> => {
@@ -45,7 +45,10 @@ const fail = (what: string): never => {
   throw new Error(what)
 }
 
-/** Parses all responses on a connection. Throws if a response violates HTTP. */
+/**
+ * Parses all bytes that arrived on a connection into responses. `method` is the method of the first request. Throws if
+ * a response violates HTTP.
+ */
 const responsesOf = (received: Buffer, method: string): ReadonlyArray<WireResponse> => {
   const responses: Array<WireResponse> = []
   let rest = received
@@ -83,7 +86,9 @@ const checkPackage = ({ body, headers, isWhole, status }: WireResponse, isHead: 
     fail("other bytes than the package's")
 }
 
-/** Throws if the status, the problem document or the package in a response is not as docs/http.md says. */
+/**
+ * Throws if a response violates docs/http.md. Checks the status, the headers of an error, and the bytes of the package.
+ */
 const check = (response: WireResponse, isHead: boolean): void => {
   const { headers, status } = response
   if (!allowed.has(status)) fail(`status ${status}: ${response.body.toString("latin1", 0, 300)}`)
@@ -93,7 +98,7 @@ const check = (response: WireResponse, isHead: boolean): void => {
   if (status < 400) checkPackage(response, isHead)
 }
 
-/** Starts the program with one package. Clients use in-memory connections. */
+/** Starts registry-packages-proxy with a mock registry that has only `image`. Clients use in-memory connections. */
 export const make = Effect.gen(function* () {
   const server = makePlainServer()
   const source = CredentialStoreMock.registrySource({ host: "registry.test", repositoryPrefix: "p" })
@@ -131,7 +136,8 @@ export const make = Effect.gen(function* () {
 
   return {
     /**
-     * Sends bytes on a new connection. Checks and returns all responses. `method` is the method of the first request.
+     * Sends bytes on a new connection, and returns all responses. `method` is the method of the first request. Rejects
+     * if a response violates HTTP or docs/http.md.
      */
     send: async (request: Buffer, method = "GET"): Promise<ReadonlyArray<WireResponse>> => {
       const responses = responsesOf(await exchange(request), method)

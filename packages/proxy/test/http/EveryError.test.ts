@@ -28,7 +28,7 @@ const image = RegistryImage.ofPackage(new Uint8Array(1000))
 const digest = `sha256:${"a".repeat(64)}`
 const path = `/package?digest=${digest}`
 
-/** A cache with the given `open`. */
+/** A cache with this `open`. Its `peek` always finds a package. */
 const layerCache = (open: Effect.Effect<never, unknown>) =>
   Layer.succeed(
     DigestCache,
@@ -81,11 +81,11 @@ const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096, ser
 interface Answer {
   readonly status: number
   readonly body: Buffer
-  /** The log messages of a program that was started by `startSecure`, which has its own logger. */
+  /** The log messages of the program, if `startSecure` has started it. `startSecure` uses its own logger. */
   readonly said?: ReadonlyArray<ReadonlyArray<unknown>>
 }
 
-/** A situation that causes an error, with the expected error. */
+/** A way to cause an error response, with the expected response, log line and metric labels. */
 interface Row {
   readonly what: string
   readonly provoke: Effect.Effect<Answer, unknown, Scope.Scope | NodeServices.NodeServices>
@@ -105,7 +105,7 @@ const plain = (
   packages?: number
 ) => Effect.flatMap(startPlain(open, packages), ({ ask }) => ask(target, request))
 
-/** Sends bytes that the server rejects before the application gets a request, and returns the response. */
+/** Sends bytes that the HTTP server rejects before the application gets a request. Returns the response. */
 const unread = (text: string) =>
   Effect.flatMap(
     startPlain(

@@ -36,8 +36,8 @@ const byManifest = (reason: Manifest.ManifestError["reason"]) =>
 const byCredentials = (reason: CredentialError["reason"]) => new CredentialError({ reason })
 
 /**
- * For each failure of a pull: its title, the error with very long names, and the advice that the first 200 bytes of the
- * problem's detail must contain.
+ * Failures of a pull. Each has a title, an error with very long names, and advice. The first 200 bytes of the problem's
+ * `detail` must contain the advice.
  */
 export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>[0], string]> = [
   [

@@ -39,7 +39,7 @@ describe("small packages in memory", () => {
           const proxy = yield* start({ images: [image] })
           yield* proxy.package(image.digest)
           const atOnce = yield* proxy.package(image.digest)
-          // A conditional request does not take the fast path: the application answers it.
+          // A conditional request does not take the fast path, so the application answers it.
           const later = yield* proxy.package(image.digest, { headers: { "if-none-match": '"another"' } })
           assert.strictEqual(atOnce.headers["cache-status"], "registry-packages-proxy; hit")
           assert.deepStrictEqual(

@@ -15,14 +15,14 @@ import * as Settings from "../../src/config/Settings.ts"
 
 export const repository = "registry.test/modules"
 
-/** Random, incompressible bytes. */
+/** Returns random bytes, which do not compress. */
 export const bytes = (length: number): Uint8Array => randomBytes(length)
 
 interface Options {
   readonly images?: ReadonlyArray<RegistryImage>
   readonly credentials?: Partial<CredentialStoreMock.CredentialStoreMockOptions>
   readonly settings?: Partial<Settings.Settings>
-  /** The file system of the cache; by default, the machine's file system. */
+  /** The file system of the cache. Default: the file system of this machine. */
   readonly files?: Layer.Layer<FileSystem.FileSystem>
 }
 
@@ -31,7 +31,10 @@ type Request = NonNullable<Parameters<typeof nodeRequest>[1]> & {
   readonly query?: string
 }
 
-/** Starts the real program with its cache on disk. Only the registry client and the credential store are mocks. */
+/**
+ * Starts registry-packages-proxy on a free port, with its cache on disk. Only the registry client and the credential
+ * store are mocks.
+ */
 export const start = Effect.fnUntraced(function* (options: Options = {}) {
   const fs = yield* FileSystem.FileSystem
   const cacheDirectory = options.settings?.cacheDirectory ?? (yield* fs.makeTempDirectoryScoped())

@@ -21,7 +21,10 @@ export const content = RegistryBlob.randomBytes(9, 400_000)
 export const image = RegistryImage.ofPackage(content)
 export const credentials = { username: "user", password: "s3cret" }
 
-/** Starts the program with a real cache, and a test registry with faults. All connections are real. */
+/**
+ * Starts a test registry that has `image`, and registry-packages-proxy with its cache on disk. All connections use TCP.
+ * `changes` replaces properties of the registry source.
+ */
 export const start = Effect.fnUntraced(function* (
   options: TestRegistryOptions = {},
   changes: Partial<RegistrySource> = {}

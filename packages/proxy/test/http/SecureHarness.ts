@@ -35,7 +35,7 @@ import { bytes } from "./ProxyHarness.ts"
 const https = process.getBuiltinModule("node:https")
 const tls = process.getBuiltinModule("node:tls")
 
-/** Bearer tokens. Each key names the paths that the token's user may access. */
+/** Bearer tokens. Each key says what the token's user may access. The user of `all` may access packages and metrics. */
 export const tokens = {
   all: "token-all",
   packages: "token-packages",
@@ -56,23 +56,26 @@ const materialOf = (
   clientAuthorities
 })
 
-/** Waits until all fibers and connections have made all possible progress. */
+/** Lets all fibers and connections make progress until they wait. Advances the test clock by 1 ms. */
 export const settle = Effect.andThen(TestClock.adjust(1), Effect.repeat(Effect.yieldNow, { times: 200 }))
 
 interface Options {
   readonly minVersion?: MinTlsVersion
-  /** True if the server requests client certificates. */
+  /** True if the server requests client certificates. Default: false. */
   readonly clientCertificates?: boolean
-  /** True to add a plain listener. */
+  /** True to add a listener for plain HTTP. Default: false. */
   readonly plain?: boolean
   readonly gracePeriod?: Duration.Input
-  /** The cache; by default, a cache that stores nothing. */
+  /** The cache. Default: a cache that stores nothing. */
   readonly cache?: Layer.Layer<DigestCache>
-  /** The size of the package in bytes; 1000 by default. */
+  /** The size of the package, in bytes. Default: 1000. */
   readonly size?: number
 }
 
-/** Starts the program with a secure listener on a real port. A test can change the TLS material and the reviews. */
+/**
+ * Starts registry-packages-proxy with a secure listener on a free port. A test can change the TLS material and the
+ * results of access reviews.
+ */
 export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
   // The test clock starts at the real time, at which the certificates are valid.
   yield* TestClock.setTime(Date.now())
@@ -133,7 +136,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     port,
     /** The logged messages, each with its fields. */
     said,
-    /** The origin of the plain listener if there is one, else of the secure listener. */
+    /** The origin of the plain listener. Without a plain listener, the origin of the secure listener. */
     origin: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
     authority,
     clients,
@@ -143,10 +146,10 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     /** The access log entries of all requests so far. */
     requests,
     package: `/package?digest=${image.digest}&repository=&path=`,
-    /** Connects with the given client options. */
+    /** Opens a TLS connection with the given client options. The client trusts the server's certificate authority. */
     connect: (own: ConnectionOptions & { readonly allowHalfOpen?: boolean } = {}) =>
       connect({ ...trusted, ...own }),
-    /** Sends a request on a new connection. */
+    /** Sends an HTTPS request on a new connection, and returns the response. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
     /** Changes the TLS material for new connections. Waits until the server uses it or has failed to apply it. */
     renewWith: (change: (now: ListenerMaterial) => ListenerMaterial) =>
@@ -203,16 +206,19 @@ const request = (options: Request & { readonly path: string }): Effect.Effect<An
     return Effect.sync(() => sent.destroy())
   })
 
-/** A connection for requests written as text. */
+/** A TLS connection on which a test writes requests as text. */
 export interface Connection {
   readonly socket: TLSSocket
   /** Writes a request and returns its complete response as text. */
   readonly exchange: (text: string) => Effect.Effect<string, string>
-  /** Writes a request and waits for the response's head. The returned effect waits for the complete response. */
+  /**
+   * Writes a request, waits for the response's head, and stops reading. The returned effect reads the rest and returns
+   * the complete response.
+   */
   readonly begin: (text: string) => Effect.Effect<Effect.Effect<string, string>, string>
-  /** Waits until the server has closed the connection. */
+  /** Waits until the connection is closed. */
   readonly closed: Effect.Effect<void>
-  /** Waits for a session ticket and returns the newest one. */
+  /** Returns the newest TLS session ticket. Waits for a ticket if none has arrived. */
   readonly session: Effect.Effect<Buffer>
 }
 
@@ -242,7 +248,10 @@ const connect = (options: ConnectionOptions): Effect.Effect<Connection, string> 
       hear()
     })
     socket.once("close", () => hear())
-    /** Returns the text received since the last `write`, once `isEnough` accepts it or the connection ends. */
+    /**
+     * Waits until `isEnough` accepts the text received since the last `write`, or until the connection ends. Returns
+     * the text.
+     */
     const read = (isEnough: (text: string) => boolean): Effect.Effect<string> =>
       Effect.callback((resume) => {
         hear = () => {

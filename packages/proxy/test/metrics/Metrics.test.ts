@@ -15,7 +15,7 @@ const scrape = (proxy: Started, accept?: string) =>
     ({ body, headers }) => ({ type: headers["content-type"], lines: body.toString().split("\n") })
   )
 
-/** Returns the series, with labels but without values, whose names begin with `name`. */
+/** Returns the series whose names begin with `name`. A series has its labels, but not its value. */
 const seriesOf = (lines: ReadonlyArray<string>, name = ""): ReadonlyArray<string> =>
   lines.flatMap((line) =>
     line.startsWith("#") || !line.startsWith(name) || line === "" ? [] : [line.split(" ")[0] ?? ""]

@@ -15,7 +15,10 @@ interface Ended {
   readonly stderr: string
 }
 
-/** Runs the fixture until it exits. After each write to stdout, `onText` gets all text written so far. */
+/**
+ * Runs the program `fixture` until it exits. After each write to stdout, `onText` gets all text written to stdout so
+ * far.
+ */
 const run = (
   args: ReadonlyArray<string>,
   onText: (text: string, child: ChildProcess) => void = () => {}

@@ -14,7 +14,7 @@ import { explain, markSecureListener } from "../../src/process/StartFailure.ts"
 
 const onLoopback = (port: number) => new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port })
 
-/** A port that is in use. */
+/** Listens on a port until the scope ends, and returns the port. */
 const takenPort = Effect.gen(function* () {
   const server = yield* Effect.acquireRelease(
     Effect.promise(async () => {
@@ -28,7 +28,7 @@ const takenPort = Effect.gen(function* () {
   return typeof address === "object" && address !== null ? address.port : 0
 })
 
-/** Starts the program with these listeners, and returns the explanation of its failure. */
+/** Starts registry-packages-proxy with these listeners. The start must fail. Returns the explanation of the failure. */
 const explained = Effect.fnUntraced(function* (
   listeners: Pick<Settings.Settings, "listenAddress" | "secureListenAddress">
 ) {

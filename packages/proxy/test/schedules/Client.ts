@@ -9,16 +9,22 @@ export class ReceivedResponse {
   headers: ReadonlyMap<string, string> = new Map()
   readonly body: Array<Buffer> = []
   bodyLength = 0
-  /** Bytes received, head included. */
+  /** Number of bytes received, including the response head. */
   received = 0
   /** The longest pause in the client's reading, in milliseconds of virtual time. */
   stalled = 0
-  /** A description of the response's last violation of HTTP; undefined if there is none. */
+  /** A description of the last violation of HTTP in the response. Undefined if there is none. */
   malformed: string | undefined
-  /** `complete`, `broken` (aborted by the server) or `left` (aborted by the client); undefined while in progress. */
+  /**
+   * The way in which the response ended. `broken` means aborted by the server, `left` means aborted by the client.
+   * Undefined while the response is in progress.
+   */
   outcome: "complete" | "broken" | "left" | undefined
 
-  /** Returns the body's expected size in bytes: undefined before the head arrives, Infinity without Content-Length. */
+  /**
+   * Returns the expected size of the body in bytes. Undefined before the head has arrived. Without a valid
+   * Content-Length, sets `malformed` and returns Infinity.
+   */
   expected(method: string): number | undefined {
     if (this.status === 0) return undefined
     if (method === "HEAD" || this.status === 304) return 0
@@ -58,7 +64,7 @@ export class ReceivedResponse {
   }
 }
 
-/** Waits for bytes and returns at most `most` of them; undefined if the connection has ended. */
+/** Waits for bytes, and returns at most `most` bytes. Undefined if the connection has ended. */
 const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefined> =>
   Effect.callback((resume) => {
     const look = () => {
@@ -83,11 +89,11 @@ const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefi
     return Effect.sync(forget)
   })
 
-/** The latches for which clients wait after they have stopped reading. */
+/** Latches for which clients wait while they do not read. */
 export interface Waits {
-  /** Opened to resume stalled clients. */
+  /** Opened to let stalled clients resume reading. */
   readonly resume: Latch.Latch
-  /** Opened at the end of the schedule, so that clients that never resume reading set their outcome. */
+  /** Opened at the end of the schedule. Then the clients that never resume reading set their outcome. */
   readonly over: Latch.Latch
 }
 
@@ -105,7 +111,7 @@ const leave = ({ response, socket }: SentRequest, how: "close" | "reset"): void 
   else socket.destroy()
 }
 
-/** Waits for the latch without reading, and records the time in `stalled`. */
+/** Waits for the latch without reading. Records the duration in `stalled` if it is the longest so far. */
 const stall = (response: ReceivedResponse, until: Latch.Latch): Effect.Effect<void> =>
   Effect.gen(function* () {
     const since = yield* Clock.currentTimeMillis
@@ -145,13 +151,13 @@ const take = Effect.fnUntraced(function* (asking: SentRequest) {
   }
 })
 
-/** Disconnects after the fiber has yielded `turns` times. */
+/** Yields `turns` times, then disconnects. */
 const abandon = (asking: SentRequest, turns: number, how: "close" | "reset"): Effect.Effect<void> =>
   turns > 0
     ? Effect.andThen(Effect.yieldNow, abandon(asking, turns - 1, how))
     : Effect.sync(() => leave(asking, how))
 
-/** Sends a request and reads the response as `ask.reading` says. Ends when `response.outcome` is set. */
+/** Sends a request, and reads the response as `ask.reading` says. Ends when `response.outcome` is set. */
 export const ask = (asking: SentRequest): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { request, socket } = asking

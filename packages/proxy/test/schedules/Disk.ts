@@ -22,12 +22,12 @@ import {
 import type { Activity } from "./Settling.ts"
 import type { Damage, Step } from "./Step.ts"
 
-/** The file system calls that can make the directory larger. */
+/** File system calls that can make the cache directory larger. */
 const growing: ReadonlySet<FileOperation> = new Set(["open", "write"])
 
 const isPackage = (path: string): boolean => path.includes("/blobs/") && !path.includes("/ingest-")
 
-/** Runs `act`, and ignores its error: the file may have been deleted meanwhile. */
+/** Runs `act`, and ignores its error, because the file may have been deleted meanwhile. */
 const ifThere = (act: () => void): void => {
   try {
     act()
@@ -44,7 +44,10 @@ const corrupt = (file: string): void => {
   writeFileSync(file, bytes, { flag: "r+" })
 }
 
-/** Changes a byte, and restores access and modification time. Only the inode's change time (ctime) differs. */
+/**
+ * Changes a byte in the middle of a file, then restores the file's access and modification time. Only the inode's
+ * change time (ctime) then shows the change.
+ */
 const corruptUnseen = (file: string): void => {
   const { atimeMs, ctimeNs, mtimeMs } = statSync(file, { bigint: true })
   corrupt(file)
@@ -55,17 +58,25 @@ const corruptUnseen = (file: string): void => {
 }
 
 /**
- * The cache directory on the real disk. Measures whether its size exceeds the cap, and damages files as another process
- * would.
+ * The cache directory of registry-packages-proxy on the real disk. Measures by how much the directory exceeds the cap,
+ * and damages files as another process would.
  */
 export class Disk {
   readonly directory: string
-  /** The largest number of bytes by which the directory has exceeded its allowed size so far; 0 if it has not. */
+  /**
+   * The largest number of bytes by which the directory has exceeded the cap plus `allowance` so far. 0 if it never has.
+   */
   excess = 0
-  /** Bytes that damage to files has added to the directory. The directory may exceed the cap by this number. */
+  /**
+   * Bytes by which the directory may exceed the cap, because `damage` replaced files. This is an upper limit, because a
+   * replaced file keeps its space only while it is open.
+   */
   allowance = 0
   readonly #cap: number
-  /** The damage to do at the program's next access to a package's file. */
+  /**
+   * The damage that is done when registry-packages-proxy next accesses a package's file. Undefined if no damage is
+   * planned.
+   */
   #trap: Extract<Step, { readonly _tag: "Between" }> | undefined = undefined
 
   constructor(directory: string, cap: number) {
@@ -83,7 +94,10 @@ export class Disk {
     this.excess = Math.max(this.excess, use - this.#cap - this.allowance)
   }
 
-  /** Sets the damage to do when the program next looks at or reads a package's file. Undefined cancels the damage. */
+  /**
+   * Sets the damage that is done when registry-packages-proxy next calls stat or read on a package's file. Undefined
+   * cancels the damage.
+   */
   setTrap(trap: Extract<Step, { readonly _tag: "Between" }> | undefined): void {
     this.#trap = trap
   }
@@ -97,8 +111,8 @@ export class Disk {
   }
 
   /**
-   * Returns the file system and the inode changes for one run of the program. Calls measure the directory, and fail
-   * once `isDead` returns true.
+   * Returns the file system and the `InodeChanges` for one run of registry-packages-proxy. Calls that can make the
+   * directory larger also measure it. All calls fail once `isDead` returns true.
    */
   files(
     fs: FileSystem.FileSystem,
@@ -108,7 +122,7 @@ export class Disk {
   ): { readonly fileSystem: FileSystem.FileSystem; readonly inodeChanges: typeof InodeChanges.Service } {
     const closing: FileSystem.FileSystem = {
       ...fs,
-      // Finalizers run in reverse order, so this finalizer, which is registered first, runs after the file is closed.
+      // Finalizers run in reverse order. This finalizer is registered first, so it runs after the file is closed.
       open: (path, options) =>
         Effect.addFinalizer(() =>
           Effect.sync(() => {
@@ -152,7 +166,7 @@ export class Disk {
     }
   }
 
-  /** Returns the paths of all files in `blobs`, sorted. Files that are being written have the name `ingest-N`. */
+  /** Returns the sorted paths of all files in `blobs`. Files that are being written have the name `ingest-N`. */
   list(): ReadonlyArray<string> {
     const blobs = `${this.directory}/blobs`
     try {
@@ -164,7 +178,10 @@ export class Disk {
     }
   }
 
-  /** Damages one of the files, or deletes the directory, as another process would. */
+  /**
+   * Damages one of the cache's files, or deletes the cache directory, as another process would. Omits damage that the
+   * cache cannot detect.
+   */
   damage({ at, how }: Extract<Step, { readonly _tag: "File" }>, activity: Activity): void {
     this.#mayHoldDeleted = this.#open > 0
     if (how === "delete all") return rmSync(this.directory, { recursive: true, force: true })
@@ -172,12 +189,12 @@ export class Disk {
     const file = files[at % Math.max(1, files.length)]
     if (file === undefined) return
     if (how !== "corrupt, time put back") return this.#damageFile(file, how)
-    // While the program itself changes the inode, a change from outside cannot be detected.
+    // While registry-packages-proxy itself changes the inode, the cache cannot detect a change by another process.
     if (isPackage(file) && activity.files === 0 && installedScheduler().pending === 0) corruptUnseen(file)
   }
 
   #damageFile(file: string, how: Damage): void {
-    // A write from outside cannot be detected among the program's own writes.
+    // The cache cannot detect a write by another process among its own writes.
     if ((how === "corrupt" || how === "truncate") && !isPackage(file)) return
     const { size } = lstatSync(file)
     switch (how) {

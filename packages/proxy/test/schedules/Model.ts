@@ -2,17 +2,17 @@ import type { ReceivedResponse } from "./Client.ts"
 import { type Package, packages } from "./Packages.ts"
 import type { ClientRequest } from "./Step.ts"
 
-/** Faults that occurred before or during a request. They excuse an error or an aborted response. */
+/** Faults that occurred before or during a request. After such a fault, an error or an aborted response is allowed. */
 export interface Circumstances {
   /** True if the registry, its content or the credentials were changed. */
   readonly upstream: boolean
   /** True if the disk failed, or files were changed from outside. */
   readonly disk: boolean
-  /** True if the program was stopped or killed, or had not read its credentials yet. */
+  /** True if registry-packages-proxy was stopped or killed, or had not read its credentials yet. */
   readonly restart: boolean
 }
 
-/** The time in milliseconds after which a client that does not read is disconnected. */
+/** Milliseconds after which registry-packages-proxy disconnects a client that does not read. */
 export const longestSilence = 60_000
 
 const wantedOf = (ask: ClientRequest): Package => packages[ask.wanted] ?? (packages[0] as Package)
@@ -22,7 +22,10 @@ interface Part {
   readonly end: number
 }
 
-/** Interprets the client's Range for a package of `size` bytes (RFC 9110, section 14). Undefined without a Range. */
+/**
+ * Returns the part of a package of `size` bytes that the client's Range requests (RFC 9110, section 14). Undefined
+ * without a Range.
+ */
 const partOf = ({ range }: ClientRequest, size: number): Part | "unsatisfiable" | "malformed" | undefined => {
   if (range === undefined) return undefined
   const [first, last] = range
@@ -44,7 +47,7 @@ const cacheStatuses: ReadonlyArray<string> = [
   "fwd=bypass"
 ].map((status) => `registry-packages-proxy; ${status}`)
 
-/** Returns the violations of docs/http.md in a response; an empty list if it is correct. */
+/** Returns descriptions of the violations of docs/http.md in a response. Empty if the response is correct. */
 export const faultsOf = (
   ask: ClientRequest,
   response: ReceivedResponse,

@@ -2,18 +2,20 @@ import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryB
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 
 /**
- * The maximum size of the cache in all schedules, in bytes. The packages together are larger, so the cache must evict.
+ * The maximum size of the cache in all schedules, in bytes. All packages together are larger, so the cache must evict.
  */
 export const cap = 1_000_000
 
-/** The maximum number of package bytes that the cache keeps in memory. Only the package `tiny` fits. */
+/** The maximum number of package bytes that the cache keeps in memory. Only the package `tiny` is small enough. */
 export const memory = 6000
 
-/** A package in the registry, defined without any of the program's code. */
+/**
+ * A package in the test registry. It is made without code of registry-packages-proxy, so that a bug cannot hide itself.
+ */
 export interface Package {
   readonly name: string
   readonly image: RegistryImage.RegistryImage
-  /** The content; undefined if the index has no image for the platform. */
+  /** The package's content. Undefined if the image is an index without a child for the platform. */
   readonly bytes: Uint8Array | undefined
   readonly compression: "gzip" | "zstd"
 }
@@ -46,7 +48,10 @@ const of = (
   compression
 })
 
-/** Small and large packages, some in an index or with a shared layer, with both digest algorithms and compressions. */
+/**
+ * The packages in the test registry. They differ in size, format, digest algorithm and compression, and some share a
+ * layer.
+ */
 export const packages: ReadonlyArray<Package> = [
   of("tiny", RegistryImage.ofPackage(blobs.tiny), blobs.tiny),
   of("small", RegistryImage.ofPackage(blobs.small), blobs.small),
@@ -74,7 +79,7 @@ export const packages: ReadonlyArray<Package> = [
 /** The position in `packages` of the package that fits only into an empty cache. */
 export const full = packages.findIndex(({ name }) => name === "full")
 
-/** The positions in `packages` of the packages that are small enough to be sent in one piece. */
+/** The positions in `packages` of packages that the cache reads completely before the response begins. */
 export const small = [0, 1]
 
 export const largestSize = blobs.full.size

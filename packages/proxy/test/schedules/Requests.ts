@@ -5,7 +5,10 @@ import { packages, repository } from "./Packages.ts"
 import type { ClientRequest } from "./Step.ts"
 import type { World } from "./World.ts"
 
-/** A request in progress, with the faults that have occurred before or since its start. */
+/**
+ * A request whose response is not checked yet. `circumstances` are the faults that have occurred before or since its
+ * start.
+ */
 export interface Pending {
   readonly ask: ClientRequest
   readonly response: ReceivedResponse
@@ -42,7 +45,7 @@ export const begin = (
     return { ask, response, fiber, circumstances }
   })
 
-/** Returns a GET request for the whole package at position `wanted`, whose client reads without pauses. */
+/** Returns a GET request for the whole package at position `wanted` in `packages`. Its client reads without pauses. */
 export const simple = (wanted: number): ClientRequest => ({
   _tag: "ClientRequest",
   wanted,
@@ -53,7 +56,7 @@ export const simple = (wanted: number): ClientRequest => ({
   reading: { _tag: "Whole" }
 })
 
-/** Requests `path` and waits for the response. */
+/** Requests `path` from registry-packages-proxy, and returns the response. */
 export const probe = (
   world: World,
   path: "/healthz" | "/readyz" | "/metrics"

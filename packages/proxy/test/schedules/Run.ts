@@ -7,7 +7,7 @@ import type { RegistryRedirect } from "@registry-packages-proxy/testkit/registry
 import * as Model from "./Model.ts"
 import { full, packages, registryName } from "./Packages.ts"
 import * as Requests from "./Requests.ts"
-import { pass, passUntil, settle } from "./Settling.ts"
+import { advance, advanceUntil, settle } from "./Settling.ts"
 import { faultClassOf, type Schedule, type Step } from "./Step.ts"
 import * as World from "./World.ts"
 
@@ -37,10 +37,12 @@ const wantedIn = (step: Step): ReadonlyArray<number> => {
   return "wanted" in step ? [step.wanted] : []
 }
 
-/** A violated promise. The message names the step after which it was found. */
+/**
+ * A promise that registry-packages-proxy has violated. The message names the step after which the violation was found.
+ */
 class Broken extends Error {}
 
-/** Runs one schedule. Dies with `Broken` at the first violated promise. */
+/** Runs one schedule against registry-packages-proxy. Dies with `Broken` at the first violated promise. */
 export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   const world = yield* World.make
   const { disk, activity, registry } = world
@@ -138,7 +140,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
       case "Resume":
         return yield* resume
       case "Time":
-        return yield* pass(activity, step.millis)
+        return yield* advance(activity, step.millis)
       case "Probe":
         return yield* probe
       case "Settle":
@@ -158,7 +160,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     }
   })
 
-  /** Checks the promises that must hold at any time. */
+  /** Checks the promises that must hold after every step. */
   const check = Effect.gen(function* () {
     disk.look()
     if (disk.excess > 0) return yield* fail(`the cache takes ${disk.excess} bytes more than its cap`)
@@ -178,8 +180,8 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   })
 
   /**
-   * Checks that no layer has too many pulls in progress: at most one for each package with this layer, and one for each
-   * request that bypasses the cache.
+   * Checks that no layer has too many pulls in progress. Allowed are one pull for each package with this layer, and one
+   * for each request that bypasses the cache.
    */
   const checkPulls = Effect.gen(function* () {
     const open = new Map<string, number>()
@@ -208,7 +210,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
 
   for (const [index, step] of schedule.steps.entries()) {
     const its = faultClassOf(step)
-    if (its !== undefined && !schedule.on[its]) continue
+    if (its !== undefined && !schedule.enabledFaults[its]) continue
     at = `step ${index}, ${JSON.stringify(step)}`
     yield* perform(step)
     yield* check
@@ -216,13 +218,13 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
 
   at = "all steps, faults as they are"
   yield* resume
-  yield* passUntil(activity, longest, () =>
+  yield* advanceUntil(activity, longest, () =>
     pending.every((request) => isForgotten(request) || request.response.outcome !== undefined)
   )
   // Wait longer than the send timeout, which disconnects the clients that never resume reading.
-  if (pending.some(isForgotten)) yield* pass(activity, 2 * Model.longestSilence)
+  if (pending.some(isForgotten)) yield* advance(activity, 2 * Model.longestSilence)
   yield* world.waits.over.open
-  if (!(yield* passUntil(activity, longest, allEnded))) {
+  if (!(yield* advanceUntil(activity, longest, allEnded))) {
     return yield* fail(
       `${pending.length} requests did not end in time: ${JSON.stringify(
         pending.map(({ response, ask }) => ({ ask, head: response.head, bytes: response.bodyLength }))
@@ -238,7 +240,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   yield* world.run.faults.set()
   yield* world.run.login("right")
   // Wait for the end of all cool-downs, fills and idle connections.
-  yield* pass(activity, 70_000)
+  yield* advance(activity, 70_000)
   circumstances = { upstream: false, disk: false, restart: false }
   // All packages that the steps name, and the package that fits only into an empty cache.
   const touched = new Set(schedule.steps.flatMap(wantedIn))
@@ -248,9 +250,9 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     for (const attempt of [1, 2]) {
       const request = yield* Requests.begin(world, Requests.simple(wanted), {
         ...circumstances,
-        disk: attempt === 1 && (schedule.on.files || schedule.on.disk)
+        disk: attempt === 1 && (schedule.enabledFaults.files || schedule.enabledFaults.disk)
       })
-      if (!(yield* passUntil(activity, 60_000, () => request.response.outcome !== undefined))) {
+      if (!(yield* advanceUntil(activity, 60_000, () => request.response.outcome !== undefined))) {
         return yield* fail(`${packages[wanted]?.name} is not served any more`)
       }
       pending.push(request)
@@ -284,7 +286,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
 
   at = "the stop"
   const ending = yield* Effect.forkChild(world.run.stop)
-  if (!(yield* passUntil(activity, 60_000, () => ending.pollUnsafe() !== undefined))) {
+  if (!(yield* advanceUntil(activity, 60_000, () => ending.pollUnsafe() !== undefined))) {
     return yield* fail("the program did not stop")
   }
   if (openFiles(disk.directory).length > 0) return yield* fail("files open after the stop")

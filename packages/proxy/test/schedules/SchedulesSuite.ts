@@ -6,10 +6,13 @@ import { run } from "./Run.ts"
 import { type Schedule, schedule } from "./Step.ts"
 import { services } from "./World.ts"
 
-/** A schedule fails after `cpu` ms of CPU time or `real` ms. Checked every `every` ms. Most schedules need 100 ms. */
+/**
+ * Limits for one schedule in milliseconds, checked every `every` ms. A schedule fails after `cpu` ms of CPU time or
+ * `real` ms of real time. Most schedules need 100 ms.
+ */
 const watchdog = { cpu: 30_000, real: 300_000, every: 1000 }
 
-/** The number of runs after which the test reports its progress. */
+/** The number of schedules after which the test prints its progress. */
 const reportEvery = 1000
 
 // This number is low enough to run with the other tests. CI runs more.
@@ -21,7 +24,7 @@ const settings = Config.all({
   path: Config.String("SCHEDULES_PATH").pipe(Config.withDefault(""))
 })
 
-/** Runs a schedule in a new `World`. Throws if the schedule fails or hangs, or if a fiber is left running. */
+/** Runs a schedule in a new `World`. Rejects if the schedule fails or hangs, or if a fiber is left running. */
 const check = async (schedule: Schedule): Promise<void> => {
   let active = 0
   const program = run(schedule).pipe(
@@ -49,7 +52,10 @@ const check = async (schedule: Schedule): Promise<void> => {
   if (active > 0) throw new Error(`${active} fibers are left`)
 }
 
-/** Declares the test. The runs are divided among `parts` test files, which run in parallel. */
+/**
+ * Declares the test that runs random schedules. The schedules are divided equally among `parts` test files, which run
+ * in parallel.
+ */
 export const suite = (parts: number): void => {
   const { path, seed, ...asked } = Effect.runSync(settings)
   const runs = Math.ceil(asked.runs / parts)

@@ -2,23 +2,23 @@ import { installedScheduler } from "@registry-packages-proxy/testkit/machine/Cou
 import { VirtualTime } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, type Fiber } from "effect"
 
-/** Counts progress that needs no virtual time, so that `settle` can wait for its end. */
+/** Counts progress that needs no virtual time. `settle` waits for the end of this progress. */
 export class Activity {
-  /** The number of file system calls in progress. They need no virtual time. */
+  /** The number of file system calls in progress. */
   files = 0
-  /** The number of steps that sockets and the registry have taken so far. */
+  /** The number of times that sockets or the test registry have made progress. */
   steps = 0
   readonly moved = (): void => {
     this.steps++
   }
 }
 
-/** After this number of turns of the event loop without progress, everything counts as settled. */
+/** Number of event loop turns without progress, after which `settle` returns. */
 const quietTurns = 6
 
 /**
- * Waits for the end of all progress that needs no virtual time. If this returns too early, virtual time advances a
- * little too early, which every schedule allows.
+ * Waits until all progress that needs no virtual time has ended. If it returns too early, virtual time advances a
+ * little too early. Every schedule allows this.
  */
 export const settle = (activity: Activity): Effect.Effect<void> =>
   Effect.callback((resume) => {
@@ -35,8 +35,8 @@ export const settle = (activity: Activity): Effect.Effect<void> =>
     setImmediate(look)
   })
 
-/** Advances virtual time by `millis`. Stops and settles at each time at which a timer ends. */
-export const pass = Effect.fnUntraced(function* (activity: Activity, millis: number) {
+/** Advances virtual time by `millis`. Stops at each time at which a timer ends, and waits with `settle`. */
+export const advance = Effect.fnUntraced(function* (activity: Activity, millis: number) {
   const time = yield* VirtualTime
   const until = time.now() + millis
   yield* settle(activity)
@@ -47,8 +47,10 @@ export const pass = Effect.fnUntraced(function* (activity: Activity, millis: num
   }
 })
 
-/** Advances virtual time until `done` returns true, by at most `millis`. Returns the last result of `done`. */
-export const passUntil = Effect.fnUntraced(function* (
+/**
+ * Advances virtual time until `done` returns true. Returns false if this takes more than `millis` or no timer is left.
+ */
+export const advanceUntil = Effect.fnUntraced(function* (
   activity: Activity,
   millis: number,
   done: () => boolean
@@ -65,6 +67,6 @@ export const passUntil = Effect.fnUntraced(function* (
   return true
 })
 
-/** Advances virtual time until a fiber ends, by at most `millis`. Returns false if the fiber has not ended. */
-export const passUntilEnd = (activity: Activity, millis: number, fiber: Fiber.Fiber<unknown, unknown>) =>
-  passUntil(activity, millis, () => fiber.pollUnsafe() !== undefined)
+/** Advances virtual time until a fiber ends. Returns false if this takes more than `millis` or no timer is left. */
+export const advanceUntilEnd = (activity: Activity, millis: number, fiber: Fiber.Fiber<unknown, unknown>) =>
+  advanceUntil(activity, millis, () => fiber.pollUnsafe() !== undefined)

@@ -30,7 +30,7 @@ export interface ClientRequest {
 
 export type Step =
   | ClientRequest
-  /** Several concurrent clients, each of which disconnects soon. */
+  /** Several concurrent requests for one package. Each client disconnects soon. */
   | { readonly _tag: "Crowd"; readonly callers: ReadonlyArray<ClientRequest> }
   | { readonly _tag: "Registry"; readonly faults: FaultArbitrary.FaultPlan }
   | { readonly _tag: "HealRegistry" }
@@ -54,7 +54,8 @@ export type Step =
       readonly how: Damage | "corrupt, time put back" | "delete all"
     }
   /**
-   * Requests a package. Damages the first package file in the cache that the program then looks at or is about to read.
+   * Requests a package. The next package file that registry-packages-proxy accesses in its cache is damaged, after a
+   * stat (`looked at`) or before a read (`read`).
    */
   | {
       readonly _tag: "Between"
@@ -68,21 +69,24 @@ export type Step =
   | { readonly _tag: "Probe" }
   | { readonly _tag: "Settle" }
 
-/** A change of a file by another process. */
+/** The way in which another process changes a file in the cache directory. */
 export type Damage = "corrupt" | "truncate" | "delete" | "replace" | "touch"
 
 /** A test case: steps that run in order. */
 export interface Schedule {
   /** The number of operations after which a fiber yields to other fibers. Undefined means Effect's default. */
   readonly yields: number | undefined
-  /** If false for a class, steps of this class are skipped. With fewer classes, fewer failures are excused. */
-  readonly on: Readonly<Record<FaultClass, boolean>>
+  /**
+   * Fault classes whose steps run. Steps of the other classes are skipped. Without the faults of a class, the test
+   * allows fewer errors.
+   */
+  readonly enabledFaults: Readonly<Record<FaultClass, boolean>>
   readonly steps: ReadonlyArray<Step>
 }
 
 export type FaultClass = "registry" | "credentials" | "disk" | "files" | "restart" | "clients"
 
-/** Returns the fault class of a step; undefined if the step is no fault. */
+/** Returns the fault class of a step. Undefined if the step causes no fault. */
 export const faultClassOf = (step: Step): FaultClass | undefined => {
   switch (step._tag) {
     case "Registry":
@@ -251,7 +255,7 @@ export const schedule: fc.Arbitrary<Schedule> = fc.record({
     { weight: 2, arbitrary: fc.constant(undefined) },
     { weight: 1, arbitrary: fc.constantFrom(3, 3, 4, 5, 7, 11) }
   ),
-  on: fc.record({
+  enabledFaults: fc.record({
     registry: fc.boolean(),
     credentials: fc.boolean(),
     disk: fc.boolean(),

@@ -19,7 +19,7 @@ import { layerPlain } from "../../src/http/server/Listener.ts"
 import { makePlainServer } from "../../src/http/server/NodeServer.ts"
 import { Disk } from "./Disk.ts"
 import { cap, memory, packages, registryName, repository } from "./Packages.ts"
-import { Activity, passUntilEnd } from "./Settling.ts"
+import { Activity, advanceUntilEnd } from "./Settling.ts"
 import type { Step } from "./Step.ts"
 
 export const credentials = { username: "user", password: "right" }
@@ -55,7 +55,7 @@ const eventOf = (login: Login): Feed.FeedEvent => {
   }
 }
 
-/** Starts a run of the program, which lasts until `stop` or `crash`. */
+/** Starts registry-packages-proxy with this disk and this upstream. This run lasts until `stop` or `crash`. */
 const begin = Effect.fnUntraced(function* (options: {
   readonly disk: Disk
   readonly activity: Activity
@@ -103,9 +103,12 @@ const begin = Effect.fnUntraced(function* (options: {
       server.emit("connection", socket)
       return client
     },
-    /** Stops the program as SIGTERM does. */
+    /** Stops registry-packages-proxy as SIGTERM would. */
     stop: Scope.close(scope, Exit.void),
-    /** Ends the program as SIGKILL does: from now on all its file operations fail, and all connections are closed. */
+    /**
+     * Ends registry-packages-proxy as SIGKILL would. From now on, all its file operations fail, and all its connections
+     * are closed.
+     */
     crash: Effect.suspend(() => {
       dead = true
       server.closeAllConnections()
@@ -116,7 +119,10 @@ const begin = Effect.fnUntraced(function* (options: {
 
 export type Run = Effect.Success<ReturnType<typeof begin>>
 
-/** Makes a registry and a disk, which outlive restarts of the program, and starts the first run of the program. */
+/**
+ * Makes a test registry and a disk, and starts registry-packages-proxy. The registry and the disk outlive restarts of
+ * registry-packages-proxy.
+ */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* Effect.orDie(
@@ -135,9 +141,12 @@ export const make = Effect.gen(function* () {
     registry,
     start,
     run: yield* start(true),
-    /** Stalled responses of the registry wait for this latch. It is opened and replaced when the registry recovers. */
+    /**
+     * Stalled responses of the test registry wait for this latch. When the registry's faults are removed, the latch is
+     * opened and replaced.
+     */
     healed: Latch.makeUnsafe(false),
-    /** The latches for which clients wait after they have stopped reading. */
+    /** Latches for which clients wait while they do not read. */
     waits: { resume: Latch.makeUnsafe(false), over: Latch.makeUnsafe(false) }
   }
 })
@@ -145,12 +154,12 @@ export const make = Effect.gen(function* () {
 export type World = Effect.Success<typeof make>
 
 /**
- * Ends the current run, then starts the next run in the same directory. Returns false if ending takes too long. With
- * `synced`, the next run has its credentials from the start.
+ * Ends the run of registry-packages-proxy, then starts it again in the same cache directory. Returns false if it has
+ * not ended after 2 minutes of virtual time. If `synced`, it has its credentials from the start.
  */
 export const restart = Effect.fnUntraced(function* (world: World, how: "crash" | "stop", synced: boolean) {
   const ending = yield* Effect.forkChild(how === "crash" ? world.run.crash : world.run.stop)
-  const ended = yield* passUntilEnd(world.activity, 120_000, ending)
+  const ended = yield* advanceUntilEnd(world.activity, 120_000, ending)
   if (!ended) return false
   world.disk.allowance = 0
   world.run = yield* world.start(synced)

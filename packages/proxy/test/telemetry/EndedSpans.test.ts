@@ -25,7 +25,10 @@ const batching = {
 
 const serializer = SpanBatch.makeSerializer(ProtobufTraceSerializer)
 
-/** Makes a span recorder, and collects its exports. With `serializer`, spans are recorded as bytes, else as objects. */
+/**
+ * Makes a span recorder, and collects its exports. If `serializer` is given, the recorder stores spans as bytes,
+ * otherwise as objects.
+ */
 const exporting = (options: {
   readonly serializer?: typeof serializer
   readonly loss?: ExportLoss

@@ -13,7 +13,10 @@ import * as TestCollector from "./TestCollector.ts"
 
 const net = process.getBuiltinModule("node:net")
 
-/** Runs `body` with the telemetry of these variables. Returns the logged messages, and the number of lost spans. */
+/**
+ * Runs `body` with the telemetry that these environment variables configure. Returns the logged messages, and the
+ * number of lost spans.
+ */
 const exporting = <A, E, R>(variables: Readonly<Record<string, string>>, body: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const logged: Array<unknown> = []
@@ -30,7 +33,7 @@ const exporting = <A, E, R>(variables: Readonly<Record<string, string>>, body: E
 const spans = (count: number) =>
   Effect.repeat(Effect.withSpan(Effect.void, "something"), { times: count - 1 })
 
-/** The URL of a port on which nothing listens. */
+/** Returns the URL of a port on which nothing listens. */
 const closedPort = Effect.callback<string>((resume) => {
   const server = net.createServer().listen(0, "127.0.0.1", () => {
     const address = server.address()

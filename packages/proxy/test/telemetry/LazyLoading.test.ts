@@ -4,7 +4,9 @@ import { promisify } from "node:util"
 
 const sources = new URL("../../src/", import.meta.url).href
 
-/** Returns the URLs of the OpenTelemetry modules that the program loads with these variables. */
+/**
+ * Returns the URLs of the OpenTelemetry modules that registry-packages-proxy loads with these environment variables.
+ */
 const loaded = async (variables: Readonly<Record<string, string>>): Promise<ReadonlyArray<string>> => {
   const script = `
     import { registerHooks } from "node:module"

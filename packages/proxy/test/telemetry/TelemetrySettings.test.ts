@@ -7,7 +7,7 @@ const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" }
 const parse = (variables: Readonly<Record<string, string>>) =>
   Result.getOrThrow(TelemetrySettings.parse(variables))
 
-/** The signals that these variables enable. */
+/** Returns the signals (traces, metrics, logs) that these environment variables enable. */
 const signalsOf = (variables: Readonly<Record<string, string>>) => {
   const settings = parse(variables)
   return OtelVariables.signals.filter((signal) => Option.isSome<unknown>(settings[signal]))

@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib"
 
 const http = process.getBuiltinModule("node:http")
 
-/** An export request that the collector received. */
+/** An export request that the collector received. `body` is decompressed. */
 export interface ReceivedExport {
   readonly path: string
   readonly headers: IncomingHttpHeaders
@@ -18,7 +18,7 @@ const readBody = async (request: IncomingMessage): Promise<Buffer> => {
   return request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body
 }
 
-/** Starts a collector on loopback that records requests. `respond` writes each response. */
+/** Starts an OpenTelemetry collector on loopback that records export requests. `respond` writes each response. */
 export const start = (
   respond: (response: ServerResponse) => void = (response) => void response.writeHead(200).end()
 ): Effect.Effect<

@@ -10,7 +10,10 @@ export interface SpanNode {
   readonly children?: ReadonlyArray<SpanNode>
 }
 
-/** Converts spans to trees, in order of start time. Only the attributes with a name in `shown` are included. */
+/**
+ * Converts spans to trees. Roots and children are in order of start time. Only the attributes named in `shown` are
+ * included.
+ */
 export const of = (
   spans: ReadonlyArray<SpanView>,
   ...shown: ReadonlyArray<string>

@@ -27,7 +27,7 @@ const traced = <E>(
   )
 }
 
-/** Wraps the current tracer. The effect `ended` waits for the end of a span with this name. */
+/** Wraps the current tracer. The effect `ended` waits until a span with this name has ended. */
 const watchSpan = Effect.fnUntraced(function* (name: string) {
   const tracer = yield* Effect.tracer
   const ended = yield* Deferred.make<void>()

@@ -19,7 +19,10 @@ const carol = { commonName: tokens.packages, organizations: ["group-a"], extende
 
 const versions = ["TLSv1.2", "TLSv1.3"] as const
 
-/** A certificate that is refused. `words` are in the 401's detail, `verification` is the code of OpenSSL. */
+/**
+ * A client certificate that the server refuses. `words` are in the detail of the 401. `reason` and `verification`,
+ * which is OpenSSL's code, are in the log line.
+ */
 type Refused = readonly [
   certificate: Certificates.CertificateOptions,
   words: string,

@@ -59,9 +59,9 @@ interface Situation {
   readonly faults?: ReadonlyArray<readonly [ServedOperation, Fault | ReadonlyArray<Fault>]>
   /** True if the registry does not have the layer's blob. */
   readonly isWithoutBlob?: boolean
-  /** The host to which connections fail. */
+  /** The host to which all requests fail with `failure`. */
   readonly unreachable?: readonly [host: string, failure: ConnectionFailure]
-  /** The host that never answers. */
+  /** The host that never responds. */
   readonly silentHost?: string
 }
 
@@ -71,7 +71,7 @@ const status = (status: number, headers: Readonly<Record<string, string>> = {}):
   headers
 })
 
-/** The situation of each row, by the row's first column. */
+/** The situation that each row of the table describes, by the row's first column. */
 const situations: Readonly<Record<string, Situation>> = {
   "the registry refuses name and password (401)": { auth: { ...basic, password: "another" } },
   "the account may not pull from the registry (403)": {
@@ -157,7 +157,10 @@ const situations: Readonly<Record<string, Situation>> = {
   "the registry is silent": { silentHost: "registry.test" }
 }
 
-/** Returns `upstream`, except that the situation's hosts are unreachable or never answer. */
+/**
+ * Returns an `Upstream` that uses `upstream`. But requests to the host `unreachable` fail, and requests to `silentHost`
+ * get no response.
+ */
 const withOutages = (
   upstream: Upstream["Service"],
   { silentHost, unreachable }: Situation

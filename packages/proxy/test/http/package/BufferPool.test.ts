@@ -5,7 +5,7 @@ import { BufferPool, type BodyBuffers } from "../../../src/http/package/BufferPo
 
 const kib = 1024
 
-/** Starts `count` bodies. Returns their buffers, and the effect `end` that ends the bodies. */
+/** Acquires the buffers of `count` response bodies from the pool. The effect `end` ends these bodies. */
 const bodies = Effect.fnUntraced(function* (pool: BufferPool, count: number) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const buffers = yield* Effect.replicateEffect(Scope.provide(pool.acquire, scope), count)
@@ -13,7 +13,8 @@ const bodies = Effect.fnUntraced(function* (pool: BufferPool, count: number) {
 })
 
 /**
- * Returns the size in bytes of a body's buffers. The size grows with the first reads, so this is the size of the sixth.
+ * Returns the size, in bytes, of the sixth buffer that a body takes. Earlier buffers may be smaller, because the size
+ * grows with each read.
  */
 const size = (body: BodyBuffers): number => {
   const sizes = Array.from({ length: 6 }, () => {

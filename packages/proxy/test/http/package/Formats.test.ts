@@ -31,7 +31,7 @@ const other = RegistryImage.ofPackage(RegistryBlob.randomBytes(6, 10))
 const good = { username: "good", password: "1" }
 const bad = { username: "bad", password: "2" }
 
-/** Starts the whole program with a test registry. `know` replaces the only ModuleSource. */
+/** Starts registry-packages-proxy with a test registry and one ModuleSource. `know` replaces this ModuleSource. */
 const start = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
   const fs = yield* FileSystem.FileSystem
   const registry = yield* TestRegistry.make(options)
@@ -80,7 +80,7 @@ const sibling = {
 const beside = (changes: Record<string, unknown>) =>
   RegistryImage.index([{ json: { ...sibling, ...changes } }, amd64])
 
-/** Manifests whose package must be served, each with software that writes or accepts such manifests. */
+/** Images whose package must be served. `seen` names software that writes or accepts images in this format. */
 const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.RegistryImage, seen: string]> = [
   ["an index whose only child names no platform", RegistryImage.index([{ image }]), "balena-compose"],
   [
@@ -235,7 +235,10 @@ describe("a manifest or index as writers write it", () => {
 
 type Auths = Readonly<Record<string, { readonly username: string; readonly password: string }>>
 
-/** Docker configs in which `good` must be chosen for group/a/img. `$` is replaced by the registry's host. */
+/**
+ * Docker configs in which the login `good` must be chosen for the repository group/a/img. `$` is replaced by the
+ * registry's host.
+ */
 const configs: ReadonlyArray<readonly [what: string, auths: Auths]> = [
   ["another path first", { "$/group/b": bad, "$/group/a": good }],
   ["the repository's path first", { "$/group/a": good, "$/group/b": bad }],

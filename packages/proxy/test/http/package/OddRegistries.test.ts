@@ -27,7 +27,7 @@ const brokenOff: Fault = { _tag: "Truncate", after: 100_000, ending: "reset" }
 const withStatus = (status: number): Fault => ({ _tag: "WrongStatus", status })
 const withoutRange: Fault = { _tag: "Headers", headers: { "content-range": undefined } }
 
-/** Odd behaviour of registries. The proxy must serve the package in each situation. */
+/** Registries that behave oddly. registry-packages-proxy must serve the package from each of them. */
 const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOptions, faults: Struck]> = [
   ...["aws-chunked", "x-gzip", "gzip", "UTF-8", "binary", "none"].map(
     (encoding) =>

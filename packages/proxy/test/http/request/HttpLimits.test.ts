@@ -21,7 +21,7 @@ const image = RegistryImage.ofPackage(bytes(1000))
 const wanted = `GET /package?digest=${image.digest} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
 const healthy = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-/** Starts the program without a cache, on a server whose limits a test can lower. */
+/** Starts registry-packages-proxy without a cache. A test can lower the limits of its HTTP server. */
 const start = Effect.fnUntraced(function* ({
   maxPackages = httpLimits.maxPackages,
   ...own
@@ -116,7 +116,7 @@ describe("limits", () => {
           checkInterval: Duration.millis(20)
         })
         const answer = yield* send(connect, beginning)
-        // The program does not wait for a body: it answers the request before the timeout.
+        // registry-packages-proxy does not wait for a body, so it answers the request before the timeout.
         assert.match(answer, beginning.startsWith("POST") ? /^HTTP\/1\.1 405 / : /^HTTP\/1\.1 408 /)
         assert.include(answer, "application/problem+json")
       })

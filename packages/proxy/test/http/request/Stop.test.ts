@@ -7,7 +7,8 @@ import { bytes, start, withPlatform } from "../ProxyHarness.ts"
 const content = bytes(700_000)
 
 /**
- * Starts a proxy and a download that pauses in the middle. Then begins to stop the proxy, which waits for the download.
+ * Starts registry-packages-proxy and a download that stalls in the middle. Then begins to stop registry-packages-proxy.
+ * Returns when /readyz returns 503, while the stop still waits for the download.
  */
 const downloading = Effect.gen(function* () {
   const image = RegistryImage.ofPackage(content)
@@ -37,7 +38,7 @@ const downloading = Effect.gen(function* () {
   return { image, small, proxy, held, download, stop }
 })
 
-/** Records `status` and `aborted` of all request log lines. */
+/** Makes a logger that records `status` and `aborted` of each access log line. */
 const captureRequests = () => {
   const ended: Array<readonly [unknown, unknown]> = []
   const logger = Logger.make<unknown, void>(({ message }) => {

@@ -11,7 +11,7 @@ const https = process.getBuiltinModule("node:https")
 const net = process.getBuiltinModule("node:net")
 const tls = process.getBuiltinModule("node:tls")
 
-/** The kinds of server, each with the event that gives a new connection to Node's HTTP parser. */
+/** The two types of Node server. The event of a type passes each new connection to Node's HTTP parser. */
 export const kinds = [
   ["plain", "connection"],
   ["secure", "secureConnection"]
@@ -19,13 +19,16 @@ export const kinds = [
 
 export type Kind = (typeof kinds)[number]
 
-/** A request that the test itself answers. */
+/** A request that the test itself answers, with the response to write. */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
 
-/** Starts a Node server on a free port. The test opens its client connections and answers its requests. */
+/**
+ * Starts a Node server on a free port. `setUp` attaches the code under test to the server. The test itself opens
+ * connections and answers requests.
+ */
 export const start = Effect.fnUntraced(function* (
   [kind, event]: Kind,
   setUp: (server: Server, event: Kind[1]) => (answer: (exchange: Exchange) => void) => void
@@ -42,7 +45,7 @@ export const start = Effect.fnUntraced(function* (
     socket.on("error", () => {})
   })
   server.on("clientError", (_error, socket) => socket.destroy())
-  /** The requests that the test has to answer now, oldest first. */
+  /** The requests that the test has not answered yet, oldest first. */
   const turns = yield* Queue.unbounded<Exchange>()
   setUp(server, event)((exchange) => void Queue.offerUnsafe(turns, exchange))
   yield* Effect.acquireRelease(
@@ -65,18 +68,18 @@ export const start = Effect.fnUntraced(function* (
     socket.on("error", () => {})
   })
   return {
-    /** Opens a client connection, which is closed at the end of the test. */
+    /** Opens a client connection. It is closed at the end of the test. */
     connect: Effect.acquireRelease(connect, (socket) => Effect.sync(() => socket.destroy())),
-    /** The server's side of all connections, oldest first. */
+    /** The server's sockets of all connections, oldest first. */
     sockets,
-    /** Waits for the next request that the test has to answer. */
+    /** Waits for the next request, and returns it. The test must answer the request. */
     turn: Queue.take(turns),
     /** The number of requests that `turn` can return without waiting. */
     waiting: Effect.sync(() => Queue.sizeUnsafe(turns))
   }
 })
 
-/** Waits until the other side has closed or reset the connection. */
+/** Reads and discards data until the connection is closed or reset. */
 export const closed = (socket: Socket): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (socket.destroyed) return resume(Effect.void)
@@ -84,7 +87,7 @@ export const closed = (socket: Socket): Effect.Effect<void> =>
     socket.once("close", () => resume(Effect.void))
   })
 
-/** Collects the text that arrives on a connection from now on. */
+/** Collects the text that arrives on a connection after this call. */
 export const collect = (socket: Duplex) => {
   let text = ""
   let waiting: (() => void) | undefined

@@ -17,7 +17,7 @@ const path = `/package?digest=${image.digest}`
 const request = `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 const last = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-/** Starts the program with its real cache. Clients use in-memory connections. */
+/** Starts registry-packages-proxy with its cache on disk. Clients use in-memory connections. */
 const start = Effect.gen(function* () {
   const server = makePlainServer()
   const fs = yield* FileSystem.FileSystem
@@ -53,7 +53,7 @@ const start = Effect.gen(function* () {
 const withProgram = <E>(body: (program: Effect.Success<typeof start>) => Effect.Effect<void, E>) =>
   Effect.flatMap(start, body).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
-/** Sends the text, `piece` characters at a time, and returns all text received until the connection ends. */
+/** Sends the text, `piece` characters at a time. Returns all bytes received until the connection ends. */
 const exchange = (client: MemorySocket, text: string, piece = text.length): Effect.Effect<Buffer> =>
   Effect.callback((resume) => {
     const received: Array<Buffer> = []
@@ -69,7 +69,10 @@ const exchange = (client: MemorySocket, text: string, piece = text.length): Effe
     return Effect.sync(() => client.destroy())
   })
 
-/** Returns the statuses of all responses. No body contains a status line, since bodies are random bytes or JSON. */
+/**
+ * Returns the statuses of all responses in `answer`. Bodies are random bytes or JSON, so no body contains a status
+ * line.
+ */
 const statuses = (answer: Buffer): ReadonlyArray<number> =>
   [...answer.toString("latin1").matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]))
 

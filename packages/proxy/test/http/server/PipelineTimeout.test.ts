@@ -7,7 +7,7 @@ import * as Pipelining from "../../../src/http/server/Pipelining.ts"
 import * as Metrics from "../../../src/metrics/Metrics.ts"
 import { closed, collect, type Kind, kinds, start as startBare } from "./BareServer.ts"
 
-/** Starts a server with `PipelineTimeout`. */
+/** Starts a Node server with `Pipelining` and `PipelineTimeout`. */
 const start = Effect.fnUntraced(function* (kind: Kind) {
   let watched: ReturnType<typeof PipelineTimeout.watch> = Effect.void
   const server = yield* startBare(kind, (server, event) => {
@@ -48,7 +48,7 @@ for (const kind of kinds) {
           yield* until((text) => text.includes("two"))
           yield* TestClock.adjust("24 seconds")
           assert.isFalse(sockets[0]?.destroyed)
-          // The timeout counts from the first check, which is one second after the start: it ends at 76 seconds.
+          // The timeout counts from the first check, which is one second after the start. So it ends at 76 seconds.
           const third = yield* turn
           third.response.end("three")
           yield* TestClock.adjust("1 second")

@@ -11,7 +11,7 @@ import { startSecure, tokens } from "../SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
 
-/** Starts a server with `Pipelining`. `parsed` counts the requests that Node has parsed. */
+/** Starts a Node server with `Pipelining`. `parsed` counts the requests that Node has parsed. */
 const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) => {
   const parsed = { count: 0 }
   return Effect.map(
@@ -32,7 +32,7 @@ const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) =>
 const requests = (count: number, fields = ""): string =>
   Array.from({ length: count }, (_, n) => `GET /${n} HTTP/1.1\r\nHost:x\r\n${fields}\r\n`).join("")
 
-/** Answers a request with its path. */
+/** Responds with the path of the request between angle brackets. */
 const echo = ({ request, response }: Exchange): void => {
   response.end(`<${request.url}>`)
 }
@@ -302,7 +302,10 @@ it.effect("further TLS records that a paused connection has read count as buffer
   })
 )
 
-/** Functions by kind of request body. Each returns the header fields and the bytes of a body. */
+/**
+ * Makes request bodies, by the way in which the request announces the body. Each function returns header fields and a
+ * body.
+ */
 const bodies = {
   none: () => ({ fields: "", body: "" }),
   length: (size: number) => ({

@@ -13,7 +13,7 @@ const net = process.getBuiltinModule("node:net")
 
 const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
-/** Connections that the server closes without an answer, each with the expected reason. */
+/** Connections that the server closes without a response. `reason` is the expected label of the metric. */
 const rows: ReadonlyArray<{
   readonly what: string
   readonly reason: Metrics.RefusedConnectionReason

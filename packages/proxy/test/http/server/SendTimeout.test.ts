@@ -7,7 +7,7 @@ import { type SendQueueLookup, ReadSendQueues } from "../../../src/http/server/S
 import * as SendTimeout from "../../../src/http/server/SendTimeout.ts"
 import { closed, type Kind, kinds, start as startBare } from "./BareServer.ts"
 
-/** Starts a server with `SendTimeout`. `queueOf` replaces the kernel's send queues. */
+/** Starts a Node server with `SendTimeout`. `queueOf` replaces the lookup of the kernel's send queues. */
 const start = Effect.fnUntraced(function* (kind: Kind, queueOf: SendQueueLookup = () => 1000) {
   let watched: ReturnType<typeof SendTimeout.watch> = Effect.void
   const server = yield* startBare(kind, (server, event) => {
@@ -22,7 +22,7 @@ const start = Effect.fnUntraced(function* (kind: Kind, queueOf: SendQueueLookup 
   return server
 })
 
-/** More bytes than the kernel buffers on loopback. */
+/** A response body that exceeds the kernel's buffers on loopback. */
 const large = Buffer.alloc(32 * 1024 * 1024)
 
 const ask = (client: Socket): void => {
@@ -41,7 +41,7 @@ for (const kind of kinds) {
         ask(client)
         const { response } = yield* turn
         response.end(large)
-        // The timeout counts from the first check, which is one second after the start: it ends at 61 seconds.
+        // The timeout counts from the first check, which is one second after the start. So it ends at 61 seconds.
         yield* TestClock.adjust("60 seconds")
         assert.isFalse(sockets[0]?.destroyed)
         yield* TestClock.adjust("1 second")
