@@ -23,7 +23,7 @@ export class Screen extends Context.Service<
     readonly animated: boolean
     /** Returns the text in a style. Returns the text unchanged if the screen has no colours. */
     readonly style: (style: TextStyle, text: string) => string
-    /** Prints a line. If a progress line is shown, the line replaces it. */
+    /** Prints a line, in place of the progress line if one is shown. */
     readonly line: (text?: string) => Effect.Effect<void>
     /** Prints a line that the next printed line replaces. Prints nothing if `animated` is false. */
     readonly progressLine: (text: string) => Effect.Effect<void>

@@ -1,7 +1,7 @@
 import * as SpanTree from "@registry-packages-proxy/proxy/telemetry/SpanTree"
 import { Effect, type FileSystem, Layer } from "effect"
 
-/** The traces of the proxy, recorded in memory. The proxy must get `layer`. */
+/** Records traces in memory. The proxy whose traces are recorded must get `layer`. */
 export interface TraceTrees {
   readonly layer: Layer.Layer<never, never, FileSystem.FileSystem>
   /** Returns all traces so far as text, with a tree of spans for each trace. */

@@ -20,7 +20,7 @@ const crowd = (
 /**
  * Measures how much the server's memory grows while 100 concurrent clients download one package that is not cached.
  * Before, one client downloads another package, because the first download in a process needs additional memory.
- * `before` and `growth` are in MiB.
+ * `before` is the resident memory before the 100 downloads. It and `growth` are in MiB.
  */
 export const memoryGrowth = (
   { packages }: Pick<Fixture, "packages">,

@@ -123,8 +123,8 @@ const serversOf = <E, R>(
   )
 
 /**
- * Compares how many HTTPS requests for a small cached package the variants answer per second. Meanwhile, `processes`
- * other processes keep CPUs busy. Returns a text table, which also has a row for a minimal Node server.
+ * Compares the HTTPS requests per second of the variants. All requests are for one small cached package. Meanwhile,
+ * `processes` other processes keep CPUs busy. Returns a text table, which also has a row for a minimal Node server.
  */
 const small = (fixture: Fixture, variants: Variants, processes: number): Effect.Effect<string, Error> =>
   Effect.scoped(

@@ -40,8 +40,8 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   )
 
 /**
- * Compares how many requests for a small package registry-packages-proxy and other servers answer per second.
- * registry-packages-proxy has the package in its cache.
+ * Compares the requests per second of registry-packages-proxy and other servers. All requests are for one small
+ * package, which registry-packages-proxy has in its cache.
  */
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(

@@ -119,8 +119,8 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   )
 
 /**
- * Compares how many HTTPS requests for a small package registry-packages-proxy and other servers answer per second.
- * registry-packages-proxy has the package in its cache, and also checks the client's access.
+ * Compares the HTTPS requests per second of registry-packages-proxy and other servers. All requests are for one small
+ * package. registry-packages-proxy has the package in its cache, and also checks the client's access.
  */
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(

@@ -95,7 +95,7 @@ const comparisonOf = (
     })
   )
 
-/** Compares how many requests for a small cached package each of the `subjects` answers per second. */
+/** Compares the requests per second of the `subjects`. All requests are for one small cached package. */
 export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
     fixture,
@@ -120,8 +120,8 @@ export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   )
 
 /**
- * Measures the idle memory of each of the `subjects`. The target limits the memory that this build needs more than the
- * other build. Without another build, the target is met.
+ * Measures the idle memory of each of the `subjects`. With tracing off, this build may need at most 0.5 MiB more than
+ * the other build. Without another build, the target is met.
  */
 export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 
 /**
  * Runs `file`, a program in this folder, in a new process. Returns the parsed JSON that the program prints. If the
- * program fails, fails with an error that contains its stderr.
+ * program fails, the error contains its stderr.
  */
 export const runClientProgram = <Outcome>(
   file: string,

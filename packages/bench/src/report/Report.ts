@@ -26,7 +26,7 @@ export interface Comparison {
   readonly notes: ReadonlyArray<string>
 }
 
-/** A target with the measured value. `met` is true if the value reaches the target. */
+/** A target with the measured value. `met` is true if the value meets the target. */
 export interface Verdict {
   readonly what: string
   readonly target: string

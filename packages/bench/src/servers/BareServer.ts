@@ -1,7 +1,7 @@
 /**
  * A minimal server to compare with. It uses only `node:http`, or `node:https` if a certificate is given. Usage:
- * `BareServer.ts [--certificate=FILE --key=FILE] PORT BUFFER_SIZE BUFFERS FILE...`. The path `/0` is the first FILE,
- * `/1` is the second. While the server writes one buffer to the client, it reads the file into the next buffer. With
+ * `BareServer.ts [--certificate=FILE --key=FILE] PORT BUFFER_SIZE BUFFERS FILE...`. The path `/0` serves the first
+ * FILE, `/1` the second. While the server writes one buffer to the client, it reads the file into the next buffer. With
  * one buffer, it reads synchronously. It serves files of at most 256 KiB from memory, as registry-packages-proxy does.
  */
 import { closeSync, open, openSync, read, readFileSync, readSync, statSync } from "node:fs"

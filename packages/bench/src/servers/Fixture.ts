@@ -100,7 +100,10 @@ const home = (): string => {
   }
 }
 
-/** Optional content of a fixture. `rbacProxy` and `image` are true if kube-rbac-proxy and the image are needed. */
+/**
+ * Optional content of a fixture. `rbacProxy` is true to find kube-rbac-proxy. `image` is true to build the image of
+ * registry-packages-proxy.
+ */
 export interface FixtureOptions {
   readonly rbacProxy: boolean
   readonly image: boolean
@@ -111,8 +114,9 @@ export interface FixtureOptions {
 const unwanted = { missing: "" }
 
 /**
- * Creates a work directory and the packages, and starts a registry that serves the packages. Also prepares what
- * `wanted` names. Everything is stopped and removed when the scope ends. Fails if nginx or curl is missing.
+ * Creates a work directory and the packages, and starts a registry that serves the packages. If `wanted` requests them,
+ * also prepares kube-rbac-proxy and the image. Everything is stopped and removed when the scope ends. Fails if nginx or
+ * curl is missing.
  */
 export const make = (
   workload: Workload,

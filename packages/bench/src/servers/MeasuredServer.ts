@@ -12,9 +12,7 @@ export interface MeasuredServer {
   /** Ids of further processes that are measured together with the server. */
   readonly otherPids?: ReadonlyArray<number>
   readonly url: (wanted: RegistryPackage) => string
-  /**
-   * Empties the server's cache. Does nothing for servers that are measured only with a full cache or without a cache.
-   */
+  /** Empties the server's cache. Does nothing if the server has no cache, or if no case needs an empty cache. */
   readonly emptyCache: Effect.Effect<void>
 }
 

@@ -5,13 +5,13 @@ import * as Nginx from "./Nginx.ts"
 import { freePort } from "./MeasuredServer.ts"
 
 /**
- * The registry from which the measured servers pull. nginx serves it from static files, because nginx is faster than
- * all servers that pull from it.
+ * The registry from which the measured servers pull. It is nginx with static files, so that the registry is faster than
+ * these servers.
  */
 export interface Origin {
   readonly pid: number
   readonly host: string
-  /** Host and port at which the same registry sends at most 1 Gbit/s per connection. */
+  /** Host and port at which this registry sends at most 1 Gbit/s per connection. */
   readonly limitedHost: string
   readonly directory: string
   /**

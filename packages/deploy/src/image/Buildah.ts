@@ -14,7 +14,7 @@ export interface Buildah {
     root: string,
     options: { readonly architecture: string; readonly time: number }
   ) => Promise<void>
-  /** Copies the image `name` into the OCI image layout at the path `layout`, and tags it there. */
+  /** Copies the image `name` into the OCI image layout at the path `layout`, with the tag `tag`. */
   readonly push: (name: string, layout: string, tag: string) => Promise<void>
   /** Mounts an image and returns the path of its root file system. */
   readonly mount: (name: string) => Promise<string>

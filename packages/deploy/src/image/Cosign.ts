@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { run } from "./RunCommand.ts"
 
-/** Signs texts with cosign and a private key. Does not use a transparency log, so that it works offline. */
+/** Signs texts with cosign and a private key. Signing works offline, because it uses no transparency log. */
 export interface Cosign {
   /** Returns the signature of a text, in base64. */
   readonly sign: (text: string) => Promise<string>

@@ -95,8 +95,8 @@ const copyrightOwner = (unpacked: string, name: string): string | undefined => {
 
 /**
  * Creates the root file system of a base image below `directory` from Debian packages. It contains libc, libstdc++,
- * libgcc, libatomic, the certificates of public authorities, and all licences. The apt sources of this machine
- * determine the Debian release. apt verifies the signatures.
+ * libgcc, libatomic, the certificates of public authorities, and the licences of these packages. The apt sources of
+ * this machine determine the Debian release. apt verifies the signatures.
  */
 export const make = async (architecture: Architecture, directory: string): Promise<DebianBase> => {
   const { loader, triple } = platforms[architecture]

@@ -89,7 +89,7 @@ const fileOf = (bytes: Uint8Array): FileSystem.FileSystem =>
     readFile: () => Effect.succeed(bytes)
   })
 
-/** Maximum number of event loop turns in which the credential store accepts or rejects a file. */
+/** Maximum number of event loop turns that the credential store needs to accept or reject a file. */
 const turns = 50
 
 const take = (bytes: Uint8Array) => {

@@ -54,10 +54,7 @@ interface Asked {
   readonly name: string
 }
 
-/**
- * Fuzzes the text of a docker config.json. The credential that is found in it must not show a password, and an error
- * must not show one.
- */
+/** Fuzzes the text of a docker config.json. Neither the credential found in it nor an error may show a password. */
 export const target: Target<Asked> = {
   name: "docker configs",
   input: fc.record({

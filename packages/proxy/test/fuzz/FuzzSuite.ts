@@ -158,7 +158,7 @@ const run = <A>(target: Target<A>) =>
   })
 
 /**
- * Declares a test for each target. If FUZZ_SECONDS is set, each test lasts so many seconds. Otherwise, it checks
+ * Declares a test for each target. If FUZZ_SECONDS is set, each test lasts this number of seconds. Otherwise, it checks
  * `defaultRuns` inputs.
  */
 export const suite = (targets: ReadonlyArray<ReturnType<typeof testOf>>): void => {

@@ -12,7 +12,7 @@ const single = (parameters: URLSearchParams, name: string): string | undefined =
 }
 
 /**
- * Fuzzes the request target, which is path and query, of package requests. A request with another digest or a repeated
+ * Fuzzes the request targets (path and query) of package requests. A request with another digest or a repeated
  * parameter must not get the package.
  */
 export const target: Target<string> = {

@@ -28,7 +28,7 @@ const image = RegistryImage.ofPackage(new Uint8Array(1000))
 const digest = `sha256:${"a".repeat(64)}`
 const path = `/package?digest=${digest}`
 
-/** A cache with this `open`. Its `peek` always finds a package. */
+/** Makes a cache with this `open`. The cache's `peek` always finds a package. */
 const layerCache = (open: Effect.Effect<never, unknown>) =>
   Layer.succeed(
     DigestCache,

@@ -151,7 +151,10 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
       connect({ ...trusted, ...own }),
     /** Sends an HTTPS request on a new connection, and returns the response. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
-    /** Changes the TLS material for new connections. Waits until the server uses it or has failed to apply it. */
+    /**
+     * Changes the TLS material for new connections. Waits until the server uses the new material or has failed to apply
+     * it.
+     */
     renewWith: (change: (now: ListenerMaterial) => ListenerMaterial) =>
       Effect.andThen(SubscriptionRef.update(material, change), settle),
     /** Replaces the serving certificate or the client authorities, and waits until new connections use them. */

@@ -15,7 +15,7 @@ const scrape = (proxy: Started, accept?: string) =>
     ({ body, headers }) => ({ type: headers["content-type"], lines: body.toString().split("\n") })
   )
 
-/** Returns the series whose names begin with `name`. A series has its labels, but not its value. */
+/** Returns the series whose names begin with `name`, with their labels but without values. */
 const seriesOf = (lines: ReadonlyArray<string>, name = ""): ReadonlyArray<string> =>
   lines.flatMap((line) =>
     line.startsWith("#") || !line.startsWith(name) || line === "" ? [] : [line.split(" ")[0] ?? ""]

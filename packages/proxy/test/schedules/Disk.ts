@@ -58,8 +58,8 @@ const corruptUnseen = (file: string): void => {
 }
 
 /**
- * The cache directory of registry-packages-proxy on the real disk. Measures by how much the directory exceeds the cap,
- * and damages files as another process would.
+ * The cache directory of registry-packages-proxy on the real disk. Measures by how much the directory exceeds the
+ * cache's cap, and damages files as another process would.
  */
 export class Disk {
   readonly directory: string
@@ -68,8 +68,8 @@ export class Disk {
    */
   excess = 0
   /**
-   * Bytes by which the directory may exceed the cap, because `damage` replaced files. This is an upper limit, because a
-   * replaced file keeps its space only while it is open.
+   * Bytes by which the directory may exceed the cap, because files were replaced from outside. This is an upper limit,
+   * because a replaced file keeps its space only while it is open.
    */
   allowance = 0
   readonly #cap: number

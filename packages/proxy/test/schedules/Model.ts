@@ -23,7 +23,7 @@ interface Part {
 }
 
 /**
- * Returns the part of a package of `size` bytes that the client's Range requests (RFC 9110, section 14). Undefined
+ * Returns the part of a package of `size` bytes for which the client's Range asks (RFC 9110, section 14). Undefined
  * without a Range.
  */
 const partOf = ({ range }: ClientRequest, size: number): Part | "unsatisfiable" | "malformed" | undefined => {

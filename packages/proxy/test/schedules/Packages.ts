@@ -10,12 +10,13 @@ export const cap = 1_000_000
 export const memory = 6000
 
 /**
- * A package in the test registry. It is made without code of registry-packages-proxy, so that a bug cannot hide itself.
+ * A package in the test registry. It is made without code of registry-packages-proxy, so that a bug in this code cannot
+ * hide itself.
  */
 export interface Package {
   readonly name: string
   readonly image: RegistryImage.RegistryImage
-  /** The package's content. Undefined if the image is an index without a child for the platform. */
+  /** The package's content. Undefined if the image is an index without a child for linux/amd64. */
   readonly bytes: Uint8Array | undefined
   readonly compression: "gzip" | "zstd"
 }

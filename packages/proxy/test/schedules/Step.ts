@@ -54,8 +54,8 @@ export type Step =
       readonly how: Damage | "corrupt, time put back" | "delete all"
     }
   /**
-   * Requests a package. The next package file that registry-packages-proxy accesses in its cache is damaged, after a
-   * stat (`looked at`) or before a read (`read`).
+   * Requests a package. When registry-packages-proxy next accesses a package file in its cache, this file is damaged.
+   * `moment` says whether this happens after a stat or before a read.
    */
   | {
       readonly _tag: "Between"
@@ -72,7 +72,7 @@ export type Step =
 /** The way in which another process changes a file in the cache directory. */
 export type Damage = "corrupt" | "truncate" | "delete" | "replace" | "touch"
 
-/** A test case: steps that run in order. */
+/** A test case. Its steps run in order. */
 export interface Schedule {
   /** The number of operations after which a fiber yields to other fibers. Undefined means Effect's default. */
   readonly yields: number | undefined

@@ -20,8 +20,8 @@ const carol = { commonName: tokens.packages, organizations: ["group-a"], extende
 const versions = ["TLSv1.2", "TLSv1.3"] as const
 
 /**
- * A client certificate that the server refuses. `words` are in the detail of the 401. `reason` and `verification`,
- * which is OpenSSL's code, are in the log line.
+ * A client certificate that the server refuses. `words` are in the detail of the 401. `reason` and `verification`
+ * (OpenSSL's code) are in the log line.
  */
 type Refused = readonly [
   certificate: Certificates.CertificateOptions,

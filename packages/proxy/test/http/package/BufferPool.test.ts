@@ -14,7 +14,7 @@ const bodies = Effect.fnUntraced(function* (pool: BufferPool, count: number) {
 
 /**
  * Returns the size, in bytes, of the sixth buffer that a body takes. Earlier buffers may be smaller, because the size
- * grows with each read.
+ * grows with the first reads.
  */
 const size = (body: BodyBuffers): number => {
   const sizes = Array.from({ length: 6 }, () => {

@@ -11,7 +11,7 @@ const https = process.getBuiltinModule("node:https")
 const net = process.getBuiltinModule("node:net")
 const tls = process.getBuiltinModule("node:tls")
 
-/** The two types of Node server. The event of a type passes each new connection to Node's HTTP parser. */
+/** The two types of Node server. Each has the event that passes a new connection to Node's HTTP parser. */
 export const kinds = [
   ["plain", "connection"],
   ["secure", "secureConnection"]
@@ -45,7 +45,7 @@ export const start = Effect.fnUntraced(function* (
     socket.on("error", () => {})
   })
   server.on("clientError", (_error, socket) => socket.destroy())
-  /** The requests that the test has not answered yet, oldest first. */
+  /** The requests that the test has not taken with `turn` yet, oldest first. */
   const turns = yield* Queue.unbounded<Exchange>()
   setUp(server, event)((exchange) => void Queue.offerUnsafe(turns, exchange))
   yield* Effect.acquireRelease(

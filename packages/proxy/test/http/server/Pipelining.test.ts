@@ -303,8 +303,8 @@ it.effect("further TLS records that a paused connection has read count as buffer
 )
 
 /**
- * Makes request bodies, by the way in which the request announces the body. Each function returns header fields and a
- * body.
+ * Functions that make a request body. Their names say how the request announces the body. Each returns header fields
+ * and the body.
  */
 const bodies = {
   none: () => ({ fields: "", body: "" }),
