@@ -50,8 +50,9 @@ export class Denied extends Schema.TaggedError<Denied>()("Denied", { user: Schem
 }
 
 /**
- * There is no decision because of load: too many callers wait, too many reviews are queued, or a review was queued for
- * too long. If the API server does not answer, the reason is `Unreachable` instead.
+ * There is no decision because of load. Either too many callers wait, or newer reviews evicted the review from a full
+ * queue, or the review was queued for too long. If a review is queued for too long because the API server does not
+ * answer, the error is `Unreachable` instead.
  */
 export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {}) {
   override get message(): string {

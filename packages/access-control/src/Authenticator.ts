@@ -24,7 +24,10 @@ export interface PresentedCredentials {
 export class Authenticator extends Context.Service<
   Authenticator,
   {
-    /** Returns the user of the certificate if it is valid now, else the user of the token. */
+    /**
+     * Returns the user of the certificate if the certificate is valid now, else the user of the token. Fails with
+     * `NotAuthenticated` if neither is valid, and with `Undecided` if the token cannot be checked.
+     */
     readonly authenticate: (
       presented: PresentedCredentials
     ) => Effect.Effect<User, NotAuthenticated | Undecided>
@@ -40,9 +43,10 @@ export class Authenticator extends Context.Service<
   ).pipe(Layer.provide([ReviewQueue.layer, AllowedUsers.layer]))
 
   /**
-   * Returns the user that the certificate or a cached decision identifies. Never waits. Counts the authentication in
-   * the metrics if there is a user. None means that `authenticate` must be called; it does not mean that the caller is
-   * refused. Works only for the service that `layer` makes: for any other `authenticator`, always returns none.
+   * Returns the user of the certificate if the certificate is valid now, else the user in the cached decision about the
+   * token. Never waits. Counts the authentication in the metrics if there is a user. None means that `authenticate`
+   * must be called. It does not mean that the caller is refused. Works only for the service that `layer` makes. For any
+   * other `authenticator`, returns none.
    */
   static readonly cachedUser = (
     authenticator: Authenticator["Service"],
@@ -54,7 +58,7 @@ export class Authenticator extends Context.Service<
   static readonly layerAllowAll = (user: User): Layer.Layer<Authenticator> =>
     Layer.succeed(Authenticator, Authenticator.of({ authenticate: () => Effect.succeed(user) }))
 
-  /** Rejects every request. */
+  /** Fails every request with `NotAuthenticated`. */
   static readonly layerDenyAll: Layer.Layer<Authenticator> = Layer.sync(Authenticator, () =>
     Authenticator.of({
       authenticate: ({ certificate, token }) =>
@@ -67,8 +71,8 @@ export class Authenticator extends Context.Service<
 }
 
 /**
- * The service that `layer` makes. A service that replaces its `authenticate` is not an instance of this class:
- * `Authenticator.cachedUser` thus does not bypass the replacement.
+ * The service that `Authenticator.layer` makes. A wrapper that replaces `authenticate` is not an instance of this
+ * class. `Authenticator.cachedUser` thus returns none for the wrapper, so that callers use the replaced `authenticate`.
  */
 class CachingAuthenticator {
   readonly cachedUser: (presented: PresentedCredentials) => Option.Option<User>

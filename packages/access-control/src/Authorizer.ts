@@ -13,13 +13,16 @@ import type { User } from "./User.ts"
 export class Authorizer extends Context.Service<
   Authorizer,
   {
-    /** Succeeds if `user` has the access that `rule` describes. Fails with `Denied` if not. */
+    /**
+     * Succeeds if `user` has the access that `rule` describes. Fails with `Denied` if not, and with `Undecided` if
+     * there is no decision.
+     */
     readonly authorize: (user: User, rule: ResourceRule) => Effect.Effect<void, Denied | Undecided>
   }
 >()("@registry-packages-proxy/access-control/Authorizer") {
   /**
-   * Decides by SubjectAccessReview. Caches permissions for 5 minutes and denials for 30 seconds. While the API server
-   * is unreachable, reuses decisions of the last 90 minutes.
+   * Decides by SubjectAccessReview. Caches decisions for 5 minutes if the access is allowed, and for 30 seconds if it
+   * is denied. While the API server is unreachable, reuses decisions of the last 90 minutes.
    */
   static readonly layer: Layer.Layer<Authorizer, never, Reviews> = Layer.effect(
     Authorizer,
@@ -28,8 +31,8 @@ export class Authorizer extends Context.Service<
 
   /**
    * True if a cached decision allows the access. Never waits. Counts the authorization in the metrics if the result is
-   * true. False means that `authorize` must be called; it does not mean that the access is denied. Works only for the
-   * service that `layer` makes: for any other `authorizer`, always returns false.
+   * true. False means that `authorize` must be called. It does not mean that the access is denied. Works only for the
+   * service that `layer` makes. For any other `authorizer`, returns false.
    */
   static readonly isAllowedByCache = (
     authorizer: Authorizer["Service"],
@@ -37,20 +40,20 @@ export class Authorizer extends Context.Service<
     rule: ResourceRule
   ): boolean => authorizer instanceof CachingAuthorizer && authorizer.isAllowedByCache(user, rule)
 
-  /** Allows everything. */
+  /** Allows every access. */
   static readonly layerAllowAll: Layer.Layer<Authorizer> = Layer.sync(Authorizer, () =>
     Authorizer.of({ authorize: () => Effect.void })
   )
 
-  /** Denies everything. */
+  /** Fails every request with `Denied`. */
   static readonly layerDenyAll: Layer.Layer<Authorizer> = Layer.sync(Authorizer, () =>
     Authorizer.of({ authorize: (user) => new Denied({ user: user.name }) })
   )
 }
 
 /**
- * The service that `layer` makes. A service that replaces its `authorize` is not an instance of this class:
- * `Authorizer.isAllowedByCache` thus does not bypass the replacement.
+ * The service that `Authorizer.layer` makes. A wrapper that replaces `authorize` is not an instance of this class.
+ * `Authorizer.isAllowedByCache` thus returns false for the wrapper, so that callers use the replaced `authorize`.
  */
 class CachingAuthorizer {
   readonly isAllowedByCache: (user: User, rule: ResourceRule) => boolean

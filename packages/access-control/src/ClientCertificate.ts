@@ -15,8 +15,8 @@ export interface ClientCertificate {
 export type CertificateResult = Result.Result<ClientCertificate, CertificateRefusal>
 
 /**
- * Returns the reason why the certificate is refused at the time `now` (milliseconds since the epoch). None if it is
- * accepted.
+ * Returns the reason why the certificate is refused at the time `now` (milliseconds since the epoch). None if the
+ * certificate is accepted.
  */
 export const refusalAt = (result: CertificateResult, now: number): Option.Option<CertificateRefusal> => {
   if (Result.isFailure(result)) return Option.some(result.failure)
@@ -25,7 +25,10 @@ export const refusalAt = (result: CertificateResult, now: number): Option.Option
   return now > notAfter ? Option.some("expired") : Option.none()
 }
 
-/** Returns the user of the certificate if it is valid at the time `now` (milliseconds since the epoch). */
+/**
+ * Returns the user of the certificate if it is valid at the time `now` (milliseconds since the epoch). None if it is
+ * not valid, or if there is no certificate.
+ */
 export const userAt = (result: Option.Option<CertificateResult>, now: number): Option.Option<User> =>
   Option.flatMap(result, (result) =>
     Result.isSuccess(result) && Option.isNone(refusalAt(result, now))

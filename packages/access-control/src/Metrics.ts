@@ -4,7 +4,7 @@ import type { ReviewKind } from "./AccessError.ts"
 
 const prefix = "registry_packages_proxy"
 
-/** The origins of a decision, which are the values of the label `from`. */
+/** The values of the metric label `from`. Each is an origin of a decision. */
 const decisionOrigins = ["review", "memory", "stale", "certificate", "expiry", "none"] as const
 export type DecisionOrigin = (typeof decisionOrigins)[number]
 
@@ -74,18 +74,18 @@ const seconds = labelled(
 )
 const dropped = labelled(reviewsDroppedTotal, { reason: dropReasons })
 
-/** Returns the counter of reviews that were dropped for this reason before they were sent. */
+/** Returns the counter of reviews that were dropped for this `reason` before they were sent. */
 export const reviewsDropped = (reason: DropReason) => dropped({ reason })
 
-/** Returns the counter of authentications with this result and this origin of the decision. */
+/** Returns the counter of authentications with this result, decided from this origin. */
 export const authentications = (result: "accepted" | "refused" | "undecided", from: DecisionOrigin) =>
   authentication({ result, from })
 
-/** Returns the counter of authorizations with this result and this origin of the decision. */
+/** Returns the counter of authorizations with this result, decided from this origin. */
 export const authorizations = (result: "allowed" | "denied" | "undecided", from: DecisionOrigin) =>
   authorization({ result, from })
 
-/** Returns the histogram of the durations of reviews, in seconds. */
+/** Returns the histogram of the durations, in seconds, of reviews with this kind and this outcome. */
 export const reviewSeconds = (
   review: ReviewKind,
   outcome: "answered" | "Unreachable" | "Forbidden" | "Invalid"

@@ -8,10 +8,13 @@ import { authenticatedGroup, User } from "./User.ts"
 
 /** The client certificate of a connection, and the result of its check. */
 export interface PeerCertificate {
-  /** The unverified subject of the certificate on one line, for logs; empty if the subject cannot be read. */
+  /**
+   * The unverified subject of the certificate on one line, for logs. Empty if the certificate has no subject or cannot
+   * be read.
+   */
   readonly subject: string
   readonly result: CertificateResult
-  /** The name of OpenSSL's verification error, such as `CERT_HAS_EXPIRED`; undefined if the verification succeeded. */
+  /** The name of OpenSSL's verification error, such as `CERT_HAS_EXPIRED`. Undefined if the verification succeeded. */
   readonly verificationError: string | undefined
 }
 
@@ -19,7 +22,8 @@ export interface PeerCertificate {
 export type GetAuthorities = AnyExtendedKeyUsage.GetAuthorities
 
 /**
- * Makes a function that returns the authorities of a PEM text. The function parses the text when it is first called.
+ * Makes a function that returns the certificates in the PEM text `pem`. The first call of that function parses the
+ * text. The result is empty if one of the certificates cannot be parsed.
  */
 export const authoritiesOf = (pem: string): GetAuthorities => {
   let parsed: ReadonlyArray<X509Certificate> | undefined
@@ -29,7 +33,10 @@ export const authoritiesOf = (pem: string): GetAuthorities => {
 const list = (value: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
   value === undefined ? [] : typeof value === "string" ? [value] : value
 
-/** Reads the user from a verified certificate, as Kubernetes does: the CN is the user's name, each O is a group. */
+/**
+ * Reads the user from a verified certificate as Kubernetes does. The CN is the user's name, and each O is a group of
+ * the user. Fails if there is no CN or more than one.
+ */
 const read = (certificate: X509Certificate): CertificateResult => {
   // Undefined if the subject is empty.
   const subject = certificate.toLegacyObject().subject as
@@ -66,9 +73,9 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
 }
 
 /**
- * Checks the client certificate of a connection at the time `now` (milliseconds since the epoch). `verificationError`
- * is the name of OpenSSL's error in the verification for client authentication; undefined if the verification
- * succeeded. Never throws.
+ * Checks the client certificate of a connection. `verificationError` is the name of the error with which OpenSSL
+ * refused the certificate, or undefined if OpenSSL accepted it. The function accepts some certificates that OpenSSL
+ * refuses (see `AnyExtendedKeyUsage.isOnlyFault`). `now` is in milliseconds since the epoch. Never throws.
  */
 export const check = (
   certificate: X509Certificate,
@@ -81,8 +88,7 @@ export const check = (
     const subject = certificate.subject as string | undefined
     const isGood =
       verificationError === undefined ||
-      (verificationError === "INVALID_PURPOSE" &&
-        AnyExtendedKeyUsage.isValidClient(certificate, anchors, now))
+      (verificationError === "INVALID_PURPOSE" && AnyExtendedKeyUsage.isOnlyFault(certificate, anchors, now))
     return {
       subject: (subject ?? "").replaceAll("\n", ", "),
       result: isGood ? read(certificate) : Result.fail(refusals[verificationError] ?? "unverifiable"),

@@ -1,6 +1,8 @@
 import { Schema } from "effect"
 
-/** A part of a rule. Never empty and never `*`, since Kubernetes can treat both as "all". */
+/**
+ * A field of a `ResourceRule`, such as its verb. Never empty and never `*`, since Kubernetes can treat both as "all".
+ */
 export const RulePart = Schema.String.check(
   Schema.isPattern(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/)
 ).pipe(Schema.brand("RulePart"))
@@ -17,7 +19,7 @@ export interface ResourceRule {
   readonly name: RulePart
 }
 
-/** Makes a rule. Throws if a part is empty, a wildcard or not a valid name. */
+/** Makes a rule. Throws if a field is empty, a wildcard, or not a valid name. */
 export const make = (parts: { readonly [Part in keyof ResourceRule]: string }): ResourceRule => ({
   verb: RulePart.make(parts.verb),
   group: RulePart.make(parts.group),
@@ -28,6 +30,9 @@ export const make = (parts: { readonly [Part in keyof ResourceRule]: string }): 
   name: RulePart.make(parts.name)
 })
 
-/** Formats a rule, such as `get deployments.apps/http registry-packages-proxy in d8-cloud-instance-manager`. */
+/**
+ * Returns the rule as text without its API version, such as `get deployments.apps/http registry-packages-proxy in
+ * d8-cloud-instance-manager`.
+ */
 export const format = ({ group, name, namespace, resource, subresource, verb }: ResourceRule): string =>
   `${verb} ${resource}.${group}/${subresource} ${name} in ${namespace}`

@@ -13,7 +13,7 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
   }
 }
 
-/** The API server does not allow this program to create reviews (401, 403). */
+/** The API server does not allow registry-packages-proxy to create reviews (status 401 or 403). */
 export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", { detail: Schema.String }) {
   override get message(): string {
     return this.detail
@@ -27,7 +27,7 @@ export class Invalid extends Schema.TaggedError<Invalid>()("Invalid", { detail: 
   }
 }
 
-/** A review failed. */
+/** A TokenReview or SubjectAccessReview failed. */
 export class ReviewError extends Schema.TaggedError<ReviewError>()("ReviewError", {
   reason: Schema.Union([Unreachable, Forbidden, Invalid])
 }) {

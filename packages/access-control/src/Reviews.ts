@@ -5,13 +5,18 @@ import type { ResourceRule } from "./ResourceRule.ts"
 import type { ReviewError } from "./ReviewError.ts"
 import type { User } from "./User.ts"
 
-/** Sends TokenReviews and SubjectAccessReviews to the Kubernetes API. Each call sends one request, without retries. */
+/**
+ * Sends TokenReviews and SubjectAccessReviews to the Kubernetes API. Each call sends one request and does not retry.
+ */
 export class Reviews extends Context.Service<
   Reviews,
   {
     /** Sends a TokenReview (authentication.k8s.io/v1). Returns the token's user, or none if the token is not valid. */
     readonly tokenReview: (token: Redacted.Redacted) => Effect.Effect<Option.Option<User>, ReviewError>
-    /** Sends a SubjectAccessReview (authorization.k8s.io/v1). True if the answer is `allowed` and not also `denied`. */
+    /**
+     * Sends a SubjectAccessReview (authorization.k8s.io/v1). Returns true if the answer is `allowed` and not also
+     * `denied`.
+     */
     readonly subjectAccessReview: (user: User, rule: ResourceRule) => Effect.Effect<boolean, ReviewError>
   }
 >()("@registry-packages-proxy/access-control/Reviews") {

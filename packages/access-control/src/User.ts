@@ -4,15 +4,15 @@ import { Schema } from "effect"
 /** The user of a request, with the fields of Kubernetes' UserInfo. */
 export class User extends Schema.Class<User>("User")({
   name: Schema.NonEmptyString,
-  /** Empty if the authenticator provides no UID. */
+  /** Empty if the user has no UID, such as the user of a client certificate. */
   uid: Schema.String,
   groups: Schema.Array(Schema.String),
-  /** Further attributes for authorizers. */
+  /** Further attributes of the user. Authorizers may use them in their decisions. */
   extra: Schema.Record(Schema.String, Schema.Array(Schema.String))
 }) {
   #fingerprint: string | undefined
 
-  /** A hash of all fields, equal for equal users. */
+  /** A SHA-256 hash of all fields. Equal users have equal fingerprints. */
   get fingerprint(): string {
     this.#fingerprint ??= createHash("sha256")
       .update(JSON.stringify([this.name, this.uid, this.groups, Object.entries(this.extra)]))

@@ -7,7 +7,7 @@ import * as Metrics from "../src/Metrics.ts"
 import {
   alice,
   cachedUserAndAccess,
-  layerOf,
+  accessControlLayer,
   makeReviews,
   accessResult,
   token,
@@ -37,7 +37,7 @@ describe("cached decisions", () => {
       // `cachedUser` returns no cached refusals: a refused caller needs the error that `authenticate` returns.
       assert.deepStrictEqual(yield* cachedUserAndAccess(), nothing)
       assert.lengthOf(reviews.receivedReviews.tokens, 2)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("are not available from a service that wraps the layer's own", () => {
@@ -53,7 +53,7 @@ describe("cached decisions", () => {
       )
       assert.deepStrictEqual(yield* wrapped, nothing)
       assert.deepStrictEqual(yield* cachedUserAndAccess(), { user: "alice", isAllowed: true })
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("are available while stale during an outage", () => {
@@ -67,7 +67,7 @@ describe("cached decisions", () => {
       yield* tokenResult()
       yield* accessResult()
       assert.deepStrictEqual(yield* cachedUserAndAccess(), { user: "alice", isAllowed: true })
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("are counted when they are used", () => {
@@ -86,6 +86,6 @@ describe("cached decisions", () => {
         yield* counted,
         before.map((count) => count + 1)
       )
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 })

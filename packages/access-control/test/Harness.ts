@@ -16,7 +16,7 @@ export const forbidden = new Forbidden({ detail: "403" })
 export const invalid = new Invalid({ detail: "no review" })
 
 /**
- * Makes mock reviews that know one user: alice. She has a valid token and the access that `packagesRule`
+ * Makes mock reviews with one user, alice. The token `token` is hers, and she has the access that `packagesRule`
  * describes.
  */
 export const makeReviews = () =>
@@ -25,15 +25,15 @@ export const makeReviews = () =>
     rights: new Map([[alice.name, [format(packagesRule)]]])
   })
 
-/** Returns the rules that mock reviews allow to a user. */
+/** Returns the rules that the mock reviews allow to the user `name`. */
 export const rightsOf = (name: string, { state }: ReturnType<typeof makeReviews>): ReadonlyArray<string> =>
   state.rights.get(name) ?? []
 
-/** Authenticator and Authorizer over the same reviews. */
-export const layerOf = ({ layer }: Pick<ReturnType<typeof TestReviews.make>, "layer">) =>
+/** Returns a layer with an Authenticator and an Authorizer that share the mock reviews. */
+export const accessControlLayer = ({ layer }: Pick<ReturnType<typeof TestReviews.make>, "layer">) =>
   Layer.mergeAll(Authenticator.layer, Authorizer.layer).pipe(Layer.provide(layer))
 
-/** Authenticates a token. Returns the user's name, or the tag of the error. */
+/** Authenticates a token. Returns the user's name, or the tag and reason of the error. */
 export const tokenResult = (value = token) =>
   Authenticator.use((authenticator) =>
     authenticator.authenticate({ token: Option.some(Redacted.make(value)), certificate: Option.none() }).pipe(
@@ -44,7 +44,7 @@ export const tokenResult = (value = token) =>
     )
   )
 
-/** Authorizes a user for `packagesRule`. Returns "allowed", or the tag of the error. */
+/** Authorizes a user for `packagesRule`. Returns "allowed", or the tag and reason of the error. */
 export const accessResult = (user = alice) =>
   Authorizer.use((authorizer) =>
     authorizer.authorize(user, packagesRule).pipe(
@@ -55,7 +55,10 @@ export const accessResult = (user = alice) =>
     )
   )
 
-/** Returns the cached user of a token. `isAllowed` is true if a cached decision allows alice `packagesRule`. */
+/**
+ * Returns the name of the user that the cache has for a token. `isAllowed` is true if a cached decision allows alice
+ * `packagesRule`.
+ */
 export const cachedUserAndAccess = (value = token) =>
   Effect.gen(function* () {
     const user = Authenticator.cachedUser(yield* Authenticator, {
@@ -71,7 +74,7 @@ export const cachedUserAndAccess = (value = token) =>
 /** Lets all fibers run until they wait for the clock. */
 export const settle = Effect.repeat(Effect.yieldNow, { times: 200 })
 
-/** Advances the clock in steps no longer than the probe interval. */
+/** Advances the clock by `millis`, in steps no longer than the probe interval. All fibers run after each step. */
 export const advance = (millis: number): Effect.Effect<void> =>
   Effect.gen(function* () {
     yield* settle
@@ -81,7 +84,7 @@ export const advance = (millis: number): Effect.Effect<void> =>
     }
   })
 
-/** Makes an unsigned JWT with this `exp`, in seconds since the epoch. */
+/** Makes an unsigned JWT with this `exp`. A valid `exp` is a number of seconds since the epoch. */
 export const jwt = (exp: unknown): string =>
   ["{}", JSON.stringify({ exp }), "signature"]
     .map((part) => Buffer.from(part).toString("base64url"))

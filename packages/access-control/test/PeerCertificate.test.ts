@@ -10,8 +10,11 @@ import * as PeerCertificate from "../src/PeerCertificate.ts"
 
 const purpose = "INVALID_PURPOSE"
 
-/** Issues a client certificate and checks it. `options.error` is the name of OpenSSL's verification error. */
-const judged = Effect.fnUntraced(function* (
+/**
+ * Issues a client certificate and returns the result of `PeerCertificate.check`. `options.error` is the name of
+ * OpenSSL's verification error.
+ */
+const checkIssued = Effect.fnUntraced(function* (
   request: CertificateOptions,
   options: { readonly error?: string; readonly authority?: AuthorityOptions; readonly anchors?: string } = {}
 ) {
@@ -32,7 +35,7 @@ describe("PeerCertificate", () => {
   it.effect("reads the name from CN and the groups from O, and adds the group of authenticated users", () =>
     Effect.gen(function* () {
       const notAfter = new Date("2030-01-02T03:04:05Z")
-      const { result, subject } = yield* judged({
+      const { result, subject } = yield* checkIssued({
         commonName: "system:node:a",
         organizations: ["system:nodes", "others"],
         notAfter
@@ -51,7 +54,7 @@ describe("PeerCertificate", () => {
 
   it.effect("has only the group of authenticated users if the certificate names no group", () =>
     Effect.gen(function* () {
-      const { result } = yield* judged({})
+      const { result } = yield* checkIssued({})
       assert.deepStrictEqual(Result.getOrThrow(result).user.groups, ["system:authenticated"])
     })
   )
@@ -63,7 +66,7 @@ describe("PeerCertificate", () => {
         ["O=system:masters", "no-common-name"],
         ["CN=alice, CN=bob", "several-common-names"]
       ] as const) {
-        assert.strictEqual(outcome(yield* judged({ subject })), reason, subject)
+        assert.strictEqual(outcome(yield* checkIssued({ subject })), reason, subject)
       }
     })
   )
@@ -78,7 +81,7 @@ describe("PeerCertificate", () => {
         [purpose, "wrong-usage"],
         ["HOSTNAME_MISMATCH", "unverifiable"]
       ] as const) {
-        assert.strictEqual(outcome(yield* judged({}, { error })), reason, error)
+        assert.strictEqual(outcome(yield* checkIssued({}, { error })), reason, error)
       }
     })
   )
@@ -124,7 +127,7 @@ describe("a certificate with anyExtendedKeyUsage", () => {
     Effect.gen(function* () {
       for (const extendedKeyUsage of ["none", "client", "any"] as const) {
         assert.strictEqual(
-          outcome(yield* judged(any, { error, authority: { extendedKeyUsage } })),
+          outcome(yield* checkIssued(any, { error, authority: { extendedKeyUsage } })),
           "alice",
           extendedKeyUsage
         )
@@ -134,8 +137,8 @@ describe("a certificate with anyExtendedKeyUsage", () => {
 
   it.effect("is refused for any other OpenSSL error", () =>
     Effect.gen(function* () {
-      assert.strictEqual(outcome(yield* judged(any, { error: "CERT_HAS_EXPIRED" })), "expired")
-      assert.strictEqual(outcome(yield* judged(any, { error: "PATH_LENGTH_EXCEEDED" })), "unverifiable")
+      assert.strictEqual(outcome(yield* checkIssued(any, { error: "CERT_HAS_EXPIRED" })), "expired")
+      assert.strictEqual(outcome(yield* checkIssued(any, { error: "PATH_LENGTH_EXCEEDED" })), "unverifiable")
     })
   )
 
@@ -174,11 +177,11 @@ describe("a certificate with anyExtendedKeyUsage", () => {
           any,
           { authority: { extensions: [{ ...other, critical: true }] } }
         ]
-      ] as ReadonlyArray<readonly [string, CertificateOptions, Parameters<typeof judged>[1]]>) {
-        assert.strictEqual(outcome(yield* judged(request, { error, ...options })), "wrong-usage", what)
+      ] as ReadonlyArray<readonly [string, CertificateOptions, Parameters<typeof checkIssued>[1]]>) {
+        assert.strictEqual(outcome(yield* checkIssued(request, { error, ...options })), "wrong-usage", what)
       }
       const harmless = { ...any, extensions: [other] }
-      assert.strictEqual(outcome(yield* judged(harmless, { error })), "alice")
+      assert.strictEqual(outcome(yield* checkIssued(harmless, { error })), "alice")
     })
   )
 

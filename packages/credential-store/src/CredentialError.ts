@@ -2,7 +2,7 @@ import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import { Option, Schema } from "effect"
 import { AwaitedObjects } from "./feeds/Feed.ts"
 
-/** No source was found, but some feeds have not delivered any objects yet. `waitingFor` names the missing objects. */
+/** No source was found, but some feeds have not delivered their objects yet. `waitingFor` names these objects. */
 export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
   waitingFor: Schema.Array(AwaitedObjects)
 }) {
@@ -12,8 +12,8 @@ export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
 }
 
 /**
- * The feeds delivered no object for `repository`, or for the cluster's own registry if `repository` is none. If
- * `upToDate` is false, a feed cannot read its file or API server now, and may miss a new object.
+ * No feed has an object for `repository`, or for the cluster's own registry if `repository` is none. If `upToDate` is
+ * false, some feed cannot read its file or API server now, so that such an object may exist.
  */
 export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("UnknownRepository", {
   repository: Schema.OptionFromUndefinedOr(RepositoryKey),
@@ -29,8 +29,8 @@ export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("
 }
 
 /**
- * The object `sourceObject` names the registry, but cannot be used. Either the object is invalid and no earlier version
- * was valid, or its credential for the requested path is invalid. `detail` contains no value of the object.
+ * The object `sourceObject` names the repository, but cannot be used. Either the object is invalid and no earlier
+ * version was valid, or its credential for the requested path is invalid. `detail` contains no value of the object.
  */
 export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
   sourceObject: Schema.String,

@@ -13,7 +13,10 @@ import * as WatchFeed from "./feeds/WatchFeed.ts"
 
 /** The state of the store, for /readyz, metrics and logs. Holds no secret. */
 export interface CredentialStatus {
-  /** True once every feed has delivered its objects. Before that, `get` fails with `NotSynced` for a missing source. */
+  /**
+   * True once every feed has delivered its objects. Before that, `get` fails with `NotSynced` for a repository without
+   * a source.
+   */
   readonly synced: boolean
   /** Names the objects that some feeds have not delivered yet. Empty if `synced` is true. */
   readonly waitingFor: ReadonlyArray<Feed.AwaitedObjects>
@@ -48,10 +51,11 @@ export class CredentialStore extends Context.Service<
 >()("@registry-packages-proxy/credential-store/CredentialStore") {
   /**
    * Makes a store of the objects that `feeds` deliver. The feeds run in the layer's scope. The layer does not wait for
-   * the first objects: see `CredentialStatus.synced`.
+   * the first objects (see `CredentialStatus.synced`).
    *
-   * If several objects name the same repository, the store uses one of them. Objects that have a valid version come
-   * first. Among these, the order is: smaller `precedence` of the feed, older object, earlier feed in `feeds`.
+   * If several objects name the same repository, the store uses one of them. It prefers objects that are valid or have
+   * an earlier valid version. Among these, it prefers the smaller `precedence` of the feed, then the older object, then
+   * the earlier feed in `feeds`.
    */
   static readonly layerFeeds = (feeds: ReadonlyArray<Feed.Feed>): Layer.Layer<CredentialStore> =>
     Layer.effect(CredentialStore, make(feeds))

@@ -7,7 +7,7 @@ export const sourcesKnown = Metric.gauge("registry_packages_proxy_sources_known"
 })
 
 /**
- * The last time at which any feed delivered or confirmed its objects, in seconds since the epoch; 0 before the first
+ * The last time at which any feed delivered or confirmed its objects, in seconds since the epoch. 0 before the first
  * time.
  */
 export const lastSync = Metric.gauge("registry_packages_proxy_credentials_last_sync_timestamp_seconds", {

@@ -24,7 +24,7 @@ const broken = (name: string, repo = one, creationTimestamp?: string) => ({
   })
 })
 
-/** Runs a test with a store that has one feed for each number in `precedences`, and with the store's log. */
+/** Runs a test with the feeds and the log of a store. The store has one feed for each number in `precedences`. */
 const withStore = <A, E>(
   precedences: ReadonlyArray<number>,
   run: (

@@ -14,7 +14,10 @@ export const get = (
 ): Effect.Effect<RegistrySource, CredentialError, CredentialStore> =>
   CredentialStore.use((store) => store.get(keyOf(repository), PathComponents.make(path)))
 
-/** Returns the name of the object that a repository's source was read from, or the tag of the error's reason. */
+/**
+ * Returns the name of the object that a repository's source was read from, or the tag of the error's reason. An empty
+ * `repository` means the cluster's own registry.
+ */
 export const answer = (repository: string): Effect.Effect<string, never, CredentialStore> =>
   get(repository).pipe(
     Effect.map((source) => source.sourceObject),

@@ -13,14 +13,14 @@ export type Credential =
   | BasicCredential
   /**
    * An OAuth2 refresh token (`identitytoken` in a docker config). `login` is the username and password of the same
-   * entry, if it has them.
+   * entry. Undefined if the entry has none.
    */
   | {
       readonly _tag: "IdentityToken"
       readonly token: Redacted.Redacted
       readonly login?: BasicCredential | undefined
     }
-  /** A bearer token that is sent unchanged (`registrytoken` in a docker config). */
+  /** A bearer token that is sent to the registry unchanged (`registrytoken` in a docker config). */
   | { readonly _tag: "RegistryToken"; readonly token: Redacted.Redacted }
 
 export const anonymous: Credential = { _tag: "Anonymous" }

@@ -2,7 +2,7 @@ import { Predicate, Redacted, Result, Schema } from "effect"
 import * as Base64Text from "@registry-packages-proxy/oci/Base64Text"
 import { anonymous, type BasicCredential, type Credential } from "./Credential.ts"
 
-/** The fields of an entry, in lowercase. All are text; a missing or null field counts as empty. */
+/** The fields of an entry, in lowercase. Every field is text. A missing or null field counts as empty. */
 const entryFields = ["auth", "username", "password", "identitytoken", "registrytoken"] as const
 type Entry = Record<(typeof entryFields)[number], string>
 
@@ -15,7 +15,10 @@ export interface DockerConfig {
   readonly auths: Readonly<Record<string, unknown>> | undefined
   /** True if the entries are at the top level instead of under `auths`, as in the older `.dockercfg`. */
   readonly isLegacy: boolean
-  /** True if the config names credential helpers (`credsStore`, `credHelpers`), which this program does not run. */
+  /**
+   * True if the config names credential helpers (`credsStore`, `credHelpers`). registry-packages-proxy does not run
+   * them.
+   */
   readonly usesCredentialHelpers: boolean
 }
 
@@ -35,8 +38,8 @@ const fail = (detail: string): Result.Result<never, DockerConfigError> =>
 const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
 /**
- * Picks the fields with these names (in lowercase). Ignores the case of keys, like the Go programs that read these
- * files.
+ * Returns the fields of `object` that have these lowercase `names`. Ignores whether a key is in upper or lower case, as
+ * the Go programs that read docker configs do.
  */
 const pickIgnoringCase = <const Name extends string>(
   object: Readonly<Record<string, unknown>>,
@@ -146,8 +149,8 @@ const readEntry = (entry: Readonly<Record<string, unknown>>): Entry | undefined 
 
 /**
  * Returns the credential of one entry. As in docker, the order of precedence is: `registrytoken`, `identitytoken`,
- * `auth`, then `username` with `password`. An entry without any of them is anonymous. Fails if a field is not text, or
- * if `auth` takes precedence and is malformed.
+ * `auth`, then `username` with `password`. An entry without any of them is anonymous. Fails if a field is not text.
+ * Also fails if `auth` is malformed, unless the entry has a token.
  */
 export const credentialOf = (entry: unknown): Result.Result<Credential, DockerConfigError> => {
   if (Predicate.isNullish(entry)) return Result.succeed(anonymous)

@@ -18,9 +18,9 @@ export const empty: Keyring = new Map()
 
 interface Candidate {
   readonly found: CredentialResult
-  /** True if the key is exactly the registry's host, without a scheme or path. */
+  /** True if the entry's key equals the registry's host, without a scheme or path. */
   readonly isExact: boolean
-  /** The host of the key, which may be a glob. */
+  /** The host in the entry's key. It may be a glob. */
   readonly host: string
 }
 
@@ -36,9 +36,9 @@ const isBetter = (one: Candidate, other: Candidate, host: string): boolean => {
 }
 
 /**
- * Collects the entries of a docker config that are for a registry. If several entries have the same path, the order of
- * precedence is: a key that is exactly the host, another key with this host (for example, with a scheme), then a glob.
- * Of several globs, the last in alphabetical order is used, as in the kubelet. An entry without credentials comes last.
+ * Returns the credentials of a docker config for a registry. Of several entries with the same path, one that is not
+ * anonymous takes precedence. Of these, a key that equals the host takes precedence, then any other key with this host,
+ * then a glob. Of several globs, the last in alphabetical order is used, as in the kubelet.
  */
 export const make = (config: DockerConfig, registry: RegistryHost): Keyring => {
   const host = DockerConfigKey.canonicalHost(registry)
@@ -54,7 +54,7 @@ export const make = (config: DockerConfig, registry: RegistryHost): Keyring => {
 }
 
 /**
- * Returns the credential for a repository: the one with the longest path that equals `name` or is a parent of `name`.
+ * Returns the credential for the repository `name`. Uses the longest path that equals `name` or is a parent of `name`.
  * Returns anonymous if no path matches.
  */
 export const lookup = (keyring: Keyring, name: string): CredentialResult => {

@@ -14,8 +14,8 @@ const isRepositoryKey = (input: string): boolean => {
 }
 
 /**
- * A repository as `host[:port]/name`. A ModuleSource's `spec.registry.repo` and the `repository` parameter have this
- * form.
+ * A repository as `host[:port]/name`. A ModuleSource's `spec.registry.repo` and the `repository` query parameter have
+ * this form.
  */
 export const RepositoryKey = Schema.String.check(
   Schema.isMaxLength(maxKeyLength),

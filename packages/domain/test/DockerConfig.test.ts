@@ -13,7 +13,7 @@ const find = (config: unknown, host: string) =>
     Keyring.lookup(Keyring.make(parsed, RegistryHost.make(host)), "some/name")
   )
 
-/** Formats a credential and its secrets as text, for comparison. */
+/** Returns a credential and its secrets as text, for comparison. */
 const shown = (credential: Credential): string => {
   switch (credential._tag) {
     case "Anonymous":

@@ -18,8 +18,8 @@ const login = (key: string) => ({ username: key, password: "x" })
 const logins = (keys: ReadonlyArray<string>) => Object.fromEntries(keys.map((key) => [key, login(key)]))
 
 /**
- * Returns the username in the entry that is used for `host/name`. The username of each entry equals its key. `nobody`
- * means anonymous, and `error` means that the entry is malformed.
+ * Returns the username in the entry that is used for the repository `image`. The username of each entry equals its key.
+ * `nobody` means anonymous, and `error` means that the entry is malformed.
  */
 const userFor = (auths: Readonly<Record<string, unknown>>, image: string): string => {
   const slash = image.indexOf("/")

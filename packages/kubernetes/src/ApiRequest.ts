@@ -11,11 +11,11 @@ export interface ApiRequest {
   readonly body?: unknown
 }
 
-/** A response with any HTTP status. */
+/** The response of an API server, with any HTTP status. */
 export interface ApiResponse {
   readonly status: number
   /** The Retry-After header. Undefined if the header is missing or is not a number of seconds. */
   readonly retryAfter: Duration.Duration | undefined
-  /** Can be consumed once. Backpressured: a slow consumer pauses the connection. */
+  /** Can be consumed once. Backpressured, so that a slow consumer pauses the connection. */
   readonly body: Stream.Stream<Uint8Array, KubernetesError>
 }

@@ -9,7 +9,7 @@ export type ClusterLocation =
   /** The current context of a kubeconfig file. */
   { readonly _tag: "Kubeconfig"; readonly path: string } | InCluster
 
-/** The cluster of the pod that this program runs in, with the pod's service account. */
+/** The cluster of the pod in which registry-packages-proxy runs. The pod's service account is used. */
 export interface InCluster {
   readonly _tag: "InCluster"
   readonly host: string
@@ -34,10 +34,10 @@ export const inCluster = (
     : Option.some({ _tag: "InCluster", host, port, directory })
 }
 
-/** Returns the path of the service account's token. */
+/** Returns the path of the file with the service account's token. */
 export const tokenFile = ({ directory }: InCluster): string => `${directory}/token`
 
-/** Describes a location for the log. Contains no secret. */
+/** Returns the name of a location for the log. Contains no secret. */
 export const describe = (location: ClusterLocation): string =>
   location._tag === "Kubeconfig"
     ? `the API server of kubeconfig ${location.path}`

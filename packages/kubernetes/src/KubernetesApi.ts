@@ -16,22 +16,23 @@ export class KubernetesApi extends Context.Service<
      */
     readonly get: <A>(resource: Resource.Resource<A>, name: string) => Effect.Effect<A, KubernetesError>
     /**
-     * Creates an object and returns the object in the response. If a reused connection breaks before the response, the
-     * request is sent a second time. Fails with `Unreachable` if the response is not complete after 30 s.
+     * Creates an object. Returns the object that the API server sends in its response. If a reused connection breaks
+     * before the response, the request is sent a second time. Fails with `Unreachable` if the response is not complete
+     * after 30 s.
      */
     readonly create: <A>(
       resource: Resource.Resource<A>,
       object: Readonly<Record<string, unknown>>
     ) => Effect.Effect<A, KubernetesError>
     /**
-     * Emits all objects of a resource, then every change. Never ends and never fails: retries after 0.8 to 30 s,
-     * multiplied by a random factor of 1 to 2. Needs the RBAC verbs `list` and `watch`.
+     * Emits all objects of a resource, then every change of an object. Never ends and never fails. Retries after a
+     * delay of 0.8 to 30 s, multiplied by a random factor of 1 to 2. Needs the RBAC verbs `list` and `watch`.
      *
      * With `name`, follows only the object with this name. The object need not exist yet. Needs the RBAC verbs `get`
-     * and `watch`, which a role can grant for one name.
+     * and `watch`. A role can grant these verbs for one name.
      *
-     * Backpressured: a slow consumer pauses the watch. Skips and logs objects that cannot be decoded. The end of the
-     * stream's scope closes the connection.
+     * Backpressured, so that a slow consumer pauses the watch. Skips and logs objects that cannot be decoded. The end
+     * of the stream's scope closes the connection.
      */
     readonly listWatch: <A>(
       resource: Resource.Resource<A>,
@@ -39,7 +40,7 @@ export class KubernetesApi extends Context.Service<
     ) => Stream.Stream<WatchEvent<A>>
   }
 >()("@registry-packages-proxy/kubernetes/KubernetesApi") {
-  /** Implements this service with requests to `ApiServer`. */
+  /** Makes the service, which sends its requests through `ApiServer`. */
   static readonly layer: Layer.Layer<KubernetesApi, never, ApiServer> = Layer.effect(
     KubernetesApi,
     Effect.map(ApiServer, (server) =>

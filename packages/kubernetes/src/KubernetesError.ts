@@ -14,7 +14,7 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
   }
 }
 
-/** The API server rejects our credentials (401) or does not allow the request (403). */
+/** The API server rejects the client's credentials (401) or does not allow the request (403). */
 export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   status: Schema.Literals([401, 403]),
   detail: Schema.String

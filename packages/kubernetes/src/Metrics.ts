@@ -45,5 +45,5 @@ export const watchMetrics = (resource: string) => ({
   undecodable: undecodableOf({ resource })
 })
 
-/** The metrics of one watch. */
+/** The metrics of the watch of one resource. */
 export type WatchMetrics = ReturnType<typeof watchMetrics>

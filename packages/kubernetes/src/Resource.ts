@@ -2,7 +2,7 @@ import type { Schema } from "effect"
 
 /** A kind of object, its location in the API and its schema. */
 export interface Resource<A> {
-  /** The API group; empty for the core group. */
+  /** The API group. Empty for the core group. */
   readonly group: string
   readonly version: string
   readonly kind: string
@@ -21,7 +21,7 @@ export interface Resource<A> {
 export const apiVersion = ({ group, version }: Resource<unknown>): string =>
   group === "" ? version : `${group}/${version}`
 
-/** Returns the URL path of a resource's collection, or of the object with this name. */
+/** Returns the URL path of a resource's collection, or of the object `name` if it is set. */
 export const path = (resource: Resource<unknown>, name?: string): string => {
   const { group, namespace, plural, version } = resource
   const parts = group === "" ? ["api", version] : ["apis", group, version]
@@ -31,6 +31,6 @@ export const path = (resource: Resource<unknown>, name?: string): string => {
   return `/${parts.map(encodeURIComponent).join("/")}`
 }
 
-/** Returns the name of a resource in messages and RBAC: `secrets`, `modulesources.deckhouse.io`. */
+/** Returns the name of a resource in messages and RBAC, such as `secrets` or `modulesources.deckhouse.io`. */
 export const groupResource = ({ group, plural }: Resource<unknown>): string =>
   group === "" ? plural : `${plural}.${group}`

@@ -5,8 +5,9 @@ import type * as JsYaml from "js-yaml"
 export const maxDepth = 100
 
 /**
- * The maximum number of places where a value may begin, in a text that is not JSON. Line breaks, commas, opening
- * brackets and indicators (`-`, `?` or `:` between blanks) are counted. Each value takes some hundred bytes of memory.
+ * The maximum number of places where a value may begin, in a text that is not JSON. These places are line breaks,
+ * commas, opening brackets, and `-`, `?` or `:` between blanks. The limit bounds the memory, since each value takes
+ * several hundred bytes.
  */
 export const maxParts = 200_000
 
@@ -51,7 +52,7 @@ const separators: ReadonlySet<number> = new Set(
 /** Characters that begin an item, a key or a value if blanks surround them (YAML 1.2, section 8.2). */
 const indicators: ReadonlySet<number> = new Set(["-", "?", ":"].map((character) => character.charCodeAt(0)))
 
-/** True for white space, and for NaN: `charCodeAt` returns NaN before the start and after the end of the text. */
+/** True if the code is white space or NaN. `charCodeAt` returns NaN before the start and after the end of the text. */
 const isBlank = (code: number): boolean => !(code > 0x20)
 
 const hasTooManyParts = (text: string): boolean => {
@@ -97,7 +98,7 @@ const explain = (yaml: typeof JsYaml, error: unknown): string => {
 
 const never = () => false
 
-/** The YAML 1.2 core schema with merge keys. All other tags are ignored. */
+/** Returns the YAML 1.2 core schema with merge keys. The schema ignores all other tags. */
 const schemaOf = (yaml: typeof JsYaml): JsYaml.Schema =>
   yaml.CORE_SCHEMA.withTags(
     yaml.mergeTag,

@@ -51,13 +51,15 @@ export const brief = (event: WatchEvent<typeof Thing.Type>): string => {
   }
 }
 
-/** Returns the `listWatch` stream of the things on a server. */
+/** Returns the `listWatch` stream of the things on the fake API server `api`. */
 export const stream = (api: FakeKubernetes, options?: { readonly name?: string }) =>
   Stream.unwrap(Effect.map(KubernetesApi, (kubernetes) => kubernetes.listWatch(things, options))).pipe(
     Stream.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer)))
   )
 
-/** Watches the things on a server. `next` waits for the next event and formats it. */
+/**
+ * Watches the things on the fake API server `api`. `next` waits for the next event and returns its text from `brief`.
+ */
 export const follow = Effect.fnUntraced(function* (
   api: FakeKubernetes,
   options?: { readonly name?: string }
@@ -78,12 +80,12 @@ export const follow = Effect.fnUntraced(function* (
   return { next }
 })
 
-/** Makes every random number equal to `number`, which is at least 0 and less than 1. */
+/** Makes every random number equal to `number`, from 0 up to but not including 1. */
 export const randomly = (number: number) =>
   Effect.provideService(Random.Random, {
     nextDoubleUnsafe: () => number,
     nextIntUnsafe: () => Math.floor(number * Number.MAX_SAFE_INTEGER)
   })
 
-/** Lets all other fibers run until they wait. */
+/** Yields 200 times, so that all other fibers run until they wait. */
 export const settled = Effect.repeat(Effect.yieldNow, { times: 200 })

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** Makes a directory, which is removed when the scope ends. */
+/** Makes a directory that is removed when the scope ends. */
 export const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "registry-packages-proxy-kubernetes-"))),
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
@@ -18,7 +18,7 @@ export interface KubeconfigOptions {
   readonly user: Readonly<Record<string, unknown>>
 }
 
-/** Returns the text of a kubeconfig, as JSON, which is also YAML. */
+/** Returns the text of a kubeconfig in JSON. Every JSON text is also YAML. */
 export const kubeconfigText = ({ ca, cluster, server, user }: KubeconfigOptions): string =>
   JSON.stringify({
     apiVersion: "v1",
@@ -38,7 +38,7 @@ export const kubeconfigText = ({ ca, cluster, server, user }: KubeconfigOptions)
     users: [{ name: "test", user }]
   })
 
-/** Writes a kubeconfig and returns its path. */
+/** Writes a kubeconfig to a temporary directory, and returns its path. */
 export const writeKubeconfig = Effect.fnUntraced(function* (options: KubeconfigOptions) {
   const file = join(yield* temporaryDirectory, "kubeconfig")
   writeFileSync(file, kubeconfigText(options))

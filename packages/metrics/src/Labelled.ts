@@ -3,12 +3,12 @@ import { Metric } from "effect"
 /** The labels of a metric, each with its possible values. The values must be few and fixed. */
 export type LabelValues = Readonly<Record<string, ReadonlyArray<string>>>
 
-/** One series of a metric: a value for each label. */
+/** One series of a metric, with one value for each label. */
 export type Series<L extends LabelValues> = { readonly [Label in keyof L]: L[Label][number] }
 
 /**
- * Use this as the values of a label if the values are known only at run time. Any text is accepted, but there must be
- * few different values.
+ * Use this as the values of a label whose values are known only at run time. Any text is then accepted, but there must
+ * be few different values.
  */
 export const anyValue: ReadonlyArray<string> = []
 
@@ -41,9 +41,9 @@ const make = (metric: Kind, attributes: Series<LabelValues>, boundaries: Readonl
 }
 
 /**
- * Returns a function that returns the series of a metric for given labels. Each series is made once, with its labels as
- * attributes. `Metric.withAttributes` would add the labels to the context at each update, which costs several times as
- * much as the update. Counters only increase.
+ * Makes a function that returns the series of `metric` for given label values. Each series is made once, with its
+ * labels as attributes. `Metric.withAttributes` would instead add the labels to the context at each update. That would
+ * cost several times as much as the update itself. The series of a counter only increase.
  */
 export const labelled: Labelled = (
   metric: Kind,
@@ -61,7 +61,7 @@ export const labelled: Labelled = (
   }
 }
 
-/** Calls `make` with each value. Returns a record from each value to its result. */
+/** Calls `make` with each value. Returns the results in a record whose keys are the values. */
 export const forEachValue = <const Value extends string, A>(
   values: ReadonlyArray<Value>,
   make: (value: Value) => A

@@ -19,20 +19,26 @@ export interface ClientOptions {
   readonly connectTimeout: Duration.Input
   /** The time after which an idle connection is closed. */
   readonly idleTimeout: Duration.Input
-  /** The maximum number of open connections; further requests wait for a connection. */
+  /** The maximum number of open connections. Further requests wait for a connection. */
   readonly maxConnections: number
-  /** The maximum number of idle connections; further ones are closed. */
+  /** The maximum number of idle connections. Further ones are closed. */
   readonly maxIdleConnections: number
 }
 
 /** Sends requests to one server, directly or through a proxy. */
 export interface Client {
-  /** See {@link HttpPool.HttpPool.send}. The request target is in origin form, even through a proxy. */
+  /**
+   * Sends a request, as {@link HttpPool.HttpPool.send} does. The request target is in origin form, even through a
+   * proxy.
+   */
   readonly send: HttpPool.HttpPool["send"]
   readonly retire: HttpPool.HttpPool["retire"]
 }
 
-/** Adds Proxy-Authorization, and converts the target to absolute form. Source: RFC 9112, section 3.2.2. */
+/**
+ * Returns the request in the form that a proxy expects, with Proxy-Authorization and a target in absolute form. Source:
+ * RFC 9112, section 3.2.2.
+ */
 const forProxy = (request: HttpRequest, { authorization }: Proxy): HttpRequest => ({
   ...request,
   target: `http://${request.headers["host"]}${request.target}`,
@@ -47,7 +53,10 @@ const failingClient = (failure: ConnectionFailure): Client => ({
   retire: () => {}
 })
 
-/** Makes a client. Its connections are closed when the scope closes. */
+/**
+ * Makes a client. Its connections are closed when the scope closes. If `proxies` fails for the server, every request
+ * fails with that failure.
+ */
 export const make = (
   connector: Connector,
   options: ClientOptions

@@ -22,7 +22,7 @@ export class ConnectionFailure extends Data.TaggedError("ConnectionFailure")<{
   readonly detail: string
   /** True if a retry may succeed. */
   readonly isRetryable: boolean
-  /** The name of the setting with the failed proxy's address, such as `HTTPS_PROXY`; undefined if no proxy failed. */
+  /** The name of the setting with the failed proxy's address, such as `HTTPS_PROXY`. Undefined if no proxy failed. */
   readonly proxySetting?: string | undefined
 }> {
   override get message(): string {
@@ -52,7 +52,7 @@ const noCommonTls: Row = [
 const clientCertificate: Row = ["tls", "it requires a client certificate, and none is configured", false]
 const shortKey: Row = ["tls", "the key of its certificate or of its key exchange is too short", false]
 
-/** This package's error code for a connect timeout; Node has no such code. */
+/** The error code of node-net for a connect timeout, because Node has no such code. */
 export const connectTimeoutCode = "ERR_CONNECT_TIMEOUT"
 
 const rows: Readonly<Record<string, Row>> = {
@@ -73,7 +73,7 @@ const rows: Readonly<Record<string, Row>> = {
   ENETUNREACH: ["other", "there is no route to its network", true],
   ENOTFOUND: ["dns", "its name does not exist in DNS", true],
   EPIPE: closed,
-  // An error code of Node's own HTTP client, with which a program may be composed.
+  // An error code of Node's own HTTP client. A program may use that client instead of node-net.
   ERR_PROXY_TUNNEL: ["other", "the HTTP proxy did not open a tunnel to it", true],
   ERR_STREAM_DESTROYED: closed,
   ERR_STREAM_PREMATURE_CLOSE: closed,
@@ -138,17 +138,20 @@ export const fromCode = (code: string): ConnectionFailure => {
   return new ConnectionFailure({ kind, detail, isRetryable })
 }
 
-/** Returns the {@link ConnectionFailure} in an error's chain of causes, or else makes one from the first error code. */
+/**
+ * Returns the first {@link ConnectionFailure} in an error's chain of causes. If there is none, makes a failure from the
+ * first error code in the chain.
+ */
 export const fromCause = (cause: unknown): ConnectionFailure => {
   const chain = causesOf(cause)
   const failure = chain.find((each) => each instanceof ConnectionFailure)
   return failure ?? fromCode(chain.map(codeOf).find(Predicate.isString) ?? "")
 }
 
-/** The failure of a connection that was closed too early. */
+/** The failure of a connection that was closed before a handshake or a response was complete. */
 export const connectionClosed: ConnectionFailure = fromCode("ECONNRESET")
 
-/** The failure if connecting, including the proxy and the TLS handshake, takes too long. */
+/** The failure of a connection attempt, including the proxy and the TLS handshake, that took too long. */
 export const connectTimedOut: ConnectionFailure = fromCode(connectTimeoutCode)
 
 /** Returns the failure of a response that is not valid HTTP/1. */

@@ -23,18 +23,20 @@ const defaultPorts = { "http:": 80, "https:": 443 } as const
 
 /**
  * An http or https URL that writes its path and query as Go's net/url does. WHATWG's `URL` writes some characters
- * differently (`'`, `|`, `"`, escaped dots, a lone `?`), which would invalidate the signature of a signed URL.
+ * differently (`'`, `|`, `"`, escaped dots, a lone `?`). That would invalidate the signature of a signed URL.
  *
- * All text is Latin-1, as in header fields: each character is one byte. The fragment is dropped.
+ * All text is Latin-1, as in header fields, so that each character is one byte. The fragment is dropped.
  */
 export class HttpUrl {
   readonly protocol: "http:" | "https:"
-  /** Host and port for the Host field, as the URL writes them; a non-ASCII or escaped name is converted to ASCII. */
+  /**
+   * The host and port for the Host field, as the URL writes them. A non-ASCII or escaped name is converted to ASCII.
+   */
   readonly authority: string
   /** A name in lowercase ASCII (RFC 5890), or an IP address without brackets. */
   readonly hostname: string
   readonly port: number
-  /** Path and query, as in a request line. */
+  /** The path and query, as in a request line. */
   readonly target: string
   /** Undefined if the URL has none. Not part of `href`. */
   readonly userInfo: UserInfo | undefined
@@ -58,7 +60,7 @@ export class HttpUrl {
     return `${this.protocol}//${this.host}`
   }
 
-  /** The whole URL without userinfo. */
+  /** The whole URL without userinfo and fragment. */
   get href(): string {
     return `${this.protocol}//${this.authority}${this.target}`
   }
@@ -76,7 +78,7 @@ export class HttpUrl {
     return new HttpUrl({ authority, hostname, port, protocol, target, userInfo })
   }
 
-  /** Parses an absolute URL. */
+  /** Parses an absolute URL. Fails if `text` is not an http or https URL. */
   static parse(text: string): Result.Result<HttpUrl, InvalidUrl> {
     const [, scheme, rest = ""] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(withoutFragment(text)) ?? []
     if (scheme === undefined) return notUrl
@@ -86,7 +88,10 @@ export class HttpUrl {
     return rest.startsWith("//") ? HttpUrl.#on(protocol, rest.slice(2)) : notUrl
   }
 
-  /** Resolves a Location field against the URL of its request. Source: RFC 3986, section 5.2. */
+  /**
+   * Resolves a Location field against the URL of its request. Fails if the result is not an http or https URL. Source:
+   * RFC 3986, section 5.2.
+   */
   static resolve(base: HttpUrl, reference: string): Result.Result<HttpUrl, InvalidUrl> {
     const text = withoutFragment(reference)
     if (/^[a-z][a-z0-9+.-]*:/i.test(text)) return HttpUrl.parse(text)
@@ -125,7 +130,7 @@ const split = (text: string): readonly [path: string, query: string | undefined]
 
 const escape = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`
 
-// `escapePath` escapes the characters that Go escapes in a path. Go escapes nothing in a query; `escapeQuery` escapes
+// `escapePath` escapes the characters that Go escapes in a path. Go escapes nothing in a query. `escapeQuery` escapes
 // only the characters that a request line cannot contain.
 const escapePath = (path: string): string => path.replace(/[\0-\x20"<>\\^`{|}\x7f-\xff]/g, escape)
 const escapeQuery = (query: string | undefined): string =>
@@ -179,7 +184,7 @@ const readServer = (text: string): Server | undefined => {
   return { authority: digits === "" ? shown : `${shown}:${digits}`, hostname, port }
 }
 
-/** Returns an IPv6 address in its shortest form; undefined if `text` is not an IPv6 address, or has a zone. */
+/** Returns an IPv6 address in its shortest form. Undefined if `text` is not an IPv6 address, or has a zone. */
 const readAddress = (text: string): string | undefined =>
   net.isIPv6(text) && !text.includes("%") ? new URL(`http://[${text}]`).hostname.slice(1, -1) : undefined
 

@@ -1,4 +1,4 @@
-/** Connections to servers by the rules of Go's net/http: addresses, proxies, trusted certificates, HTTP/1.1. */
+/** HTTP/1.1 connections that follow Go's net/http in the choice of addresses, proxies and trusted certificates. */
 export * as Client from "./Client.ts"
 export * as Connector from "./connect/Connector.ts"
 export * as Dialer from "./connect/Dialer.ts"

@@ -7,7 +7,7 @@ import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySet
 import * as SecureContexts from "../src/tls/SecureContexts.ts"
 import { Effect } from "effect"
 
-/** The outcome of a request: a response, whose body may be broken, or a failure. */
+/** The outcome of a request, either a response or a failure. `broken` is the failure of a response's body. */
 export type Outcome =
   | {
       readonly status: number
@@ -17,7 +17,7 @@ export type Outcome =
     }
   | ConnectionFailure
 
-/** Reads the whole body, as Latin-1. */
+/** Reads the whole body as Latin-1. Returns the response with this body. */
 export const collect = ({ body, headers, status }: HttpResponse): Effect.Effect<Outcome> =>
   Effect.callback((resume) => {
     let text = ""
@@ -52,7 +52,7 @@ export const clientOf = Effect.fnUntraced(function* (
 
 export const neverAborted: AbortSignal = new AbortController().signal
 
-/** Sends a request and reads the response. */
+/** Sends a request, by default GET, and returns its complete response or its failure. */
 export const ask = (client: Client.Client, request: Partial<HttpRequest> = {}): Effect.Effect<Outcome> =>
   client
     .send(
@@ -63,7 +63,7 @@ export const ask = (client: Client.Client, request: Partial<HttpRequest> = {}): 
       Effect.matchEffect({ onSuccess: collect, onFailure: (failure) => Effect.succeed<Outcome>(failure) })
     )
 
-/** Returns the failure of a request; throws if the request has a response. */
+/** Returns the failure of a request. Throws if the request has a response. */
 export const failureOf = (outcome: Outcome): ConnectionFailure => {
   if (outcome instanceof ConnectionFailure) return outcome
   throw new Error(`the request did not fail: ${outcome.status}`)

@@ -6,8 +6,8 @@ export type Base64Problem = "not base64" | "not UTF-8"
 const alphabet = /^[A-Za-z0-9+/]*$/
 
 /**
- * Decodes base64 to text. Accepts both alphabets (RFC 4648, sections 4 and 5), with or without padding, and whitespace
- * anywhere. Drops a byte order mark at the start of the text.
+ * Decodes base64 to UTF-8 text. Accepts both alphabets (RFC 4648, sections 4 and 5), with or without padding, and
+ * whitespace anywhere. Drops a byte order mark at the start of the text.
  */
 export const decode = (base64: string): Result.Result<string, Base64Problem> => {
   const digits = base64

@@ -3,10 +3,9 @@ import { Digest, emptyDigests } from "./Digest.ts"
 import type { JsonReader, Scalar } from "./internal/JsonReader.ts"
 import type { DescriptorPlatform } from "./Platform.ts"
 
-/** A size in bytes: a whole number up to `Number.MAX_SAFE_INTEGER`. */
 const Size = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
-/** A content descriptor, reduced to what a pull needs. Source: image-spec, descriptor.md. */
+/** A content descriptor with only the fields that a pull needs. Source: image-spec, descriptor.md. */
 export interface Descriptor {
   /** Empty if the document contains no media type. */
   readonly mediaType: string
@@ -19,7 +18,8 @@ export interface Descriptor {
 }
 
 /**
- * A descriptor as it is in a document, not checked yet. Only a descriptor that is used must follow the specification.
+ * An unchecked descriptor from a document. `decode` checks only the descriptors that are used. Other descriptors may
+ * violate the specification.
  */
 export interface RawDescriptor {
   readonly mediaType?: Scalar | undefined
@@ -27,7 +27,7 @@ export interface RawDescriptor {
   readonly size?: Scalar | undefined
   /** Undefined if the descriptor names no platform. */
   readonly platform?: DescriptorPlatform | undefined
-  /** True for the descriptor of an attestation, which BuildKit adds to the index of a build. */
+  /** True if the descriptor is that of an attestation. BuildKit adds attestations to the index of a build. */
   readonly isAttestation?: boolean
 }
 
@@ -69,7 +69,10 @@ export const readRaw = (reader: JsonReader): RawDescriptor => {
 const isDigest = Schema.is(Digest)
 const isSize = Schema.is(Size)
 
-/** Checks a descriptor against the specification. Fails with the problem as a verb phrase, such as `has no digest`. */
+/**
+ * Checks a descriptor and returns its fields. Unlike the specification, accepts a descriptor without a media type or a
+ * size. Fails with the problem as a verb phrase, such as `has no digest`.
+ */
 export const decode = (raw: RawDescriptor): Result.Result<Descriptor, string> => {
   const mediaType = raw.mediaType ?? ""
   if (typeof mediaType !== "string") return Result.fail("has a mediaType that is not text")

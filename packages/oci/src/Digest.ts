@@ -3,8 +3,8 @@ import { Schema } from "effect"
 const pattern = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/
 
 /**
- * A content digest: `sha256:` with 64 lowercase hex digits, or `sha512:` with 128 lowercase hex digits.
- * Source: OCI image-spec, descriptor.md, "Digests".
+ * A content digest: `sha256:` with 64 lowercase hex digits, or `sha512:` with 128 lowercase hex digits. Source: OCI
+ * image-spec, descriptor.md, "Digests".
  */
 export const Digest = Schema.String.check(
   Schema.isPattern(pattern, {
@@ -17,17 +17,17 @@ export const isDigest = Schema.is(Digest)
 
 export type DigestAlgorithm = "sha256" | "sha512"
 
-/** Returns the part before the colon. */
+/** Returns the algorithm, which is the part of the digest before the colon. */
 export const algorithm = (digest: Digest): DigestAlgorithm =>
   digest.startsWith("sha256:") ? "sha256" : "sha512"
 
-/** Returns the part after the colon, in lowercase hex. */
+/** Returns the hex digits of the digest, which are the part after the colon. */
 export const encoded = (digest: Digest): string => digest.slice(7)
 
-/** Returns the algorithm and the first twelve hex digits, for messages. */
+/** Returns the algorithm and the first twelve hex digits of the digest, for messages. */
 export const shortDigest = (digest: Digest): string => `${algorithm(digest)}:${encoded(digest).slice(0, 12)}`
 
-/** The digests of an empty blob. */
+/** The SHA-256 digest and the SHA-512 digest of an empty blob. */
 export const emptyDigests: ReadonlySet<Digest> = new Set([
   Digest.make("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
   Digest.make(

@@ -33,12 +33,12 @@ export class DigestVerifier {
     return this.#length > this.size
   }
 
-  /** Returns an independent verifier that has hashed the same bytes. */
+  /** Returns an independent verifier that has hashed the same bytes and expects the same digest. */
   copy(): DigestVerifier {
     return new DigestVerifier(this, this)
   }
 
-  /** True if the bytes so far have exactly the expected size and digest. May be called at any time. */
+  /** True if the bytes hashed so far have exactly the expected size and digest. May be called at any time. */
   matches(): boolean {
     return this.#length === this.size && this.digestSoFar() === this.digest
   }

@@ -15,7 +15,7 @@ import {
 import * as MediaType from "./MediaType.ts"
 import * as Platform from "./Platform.ts"
 
-/** An image manifest (OCI, or Docker schema 2), reduced to what a pull needs. */
+/** An image manifest (OCI, or Docker schema 2). Contains only the last layer, since a pull needs no other layer. */
 export interface ImageManifest {
   readonly _tag: "ImageManifest"
   /** Undefined if there are no layers. */
@@ -28,7 +28,7 @@ export interface ImageIndex {
   readonly manifests: ReadonlyArray<Descriptor.RawDescriptor>
 }
 
-/** The maximum nesting depth of the JSON of a document. */
+/** The maximum nesting depth of the JSON of a manifest or an index. */
 export const maxJsonDepth = maxDepth
 
 /** The maximum number of manifests in an index. */
@@ -40,7 +40,7 @@ export const maxNestedIndexes = 4
 type Layers = "absent" | "malformed" | { readonly last: Descriptor.RawDescriptor | undefined }
 type Manifests = "absent" | "malformed" | "too many" | ReadonlyArray<Descriptor.RawDescriptor>
 
-/** The fields that distinguish manifests and indexes. `absent` means that a field is missing or null. */
+/** The fields that distinguish a manifest from an index. `absent` means that a field is missing or null. */
 interface TopFields {
   readonly schemaVersion: Scalar | undefined
   readonly mediaType: Scalar | undefined
@@ -121,7 +121,8 @@ const indexOf = (manifests: Manifests): Result.Result<ImageIndex, ManifestError>
  *
  * A document with `layers` is a manifest, and a document with `manifests` is an index. If a document has neither field,
  * its `mediaType` decides. If it has no `mediaType` either, the Content-Type decides. Fails if a document has both
- * fields, because clients could disagree about its kind. Fails if the `mediaType` contradicts the other fields.
+ * fields, because clients could disagree whether it is a manifest or an index. Fails if the `mediaType` contradicts the
+ * other fields.
  */
 export const parse = (
   bytes: Uint8Array,
@@ -168,15 +169,15 @@ const decode = (
   )
 
 /**
- * Returns the last layer of an image, which is the package. The layer may be foreign. Fails with `NoLayers` if the
- * image has no layers.
+ * Returns the last layer of an image. This layer is the package. It may be foreign. Fails with `NoLayers` if the image
+ * has no layers, and with `MalformedManifest` if the descriptor of the layer is invalid.
  */
 export const packageLayer = (manifest: ImageManifest): Result.Result<Descriptor.Descriptor, ManifestError> =>
   manifest.lastLayer === undefined ? fail(new NoLayers({})) : decode(manifest.lastLayer, "its last layer")
 
 /**
- * True if a child names no platform but may be an image. The child must not be an attestation. Its media type must be
- * absent, or that of a manifest or index.
+ * True if a child names no platform but may be an image. The child must have a digest, and must not be an attestation.
+ * Its media type must be absent, or that of a manifest or index.
  */
 const mayBeImage = ({ digest, isAttestation, mediaType, platform }: Descriptor.RawDescriptor): boolean =>
   platform === undefined &&
@@ -194,9 +195,9 @@ const available = (index: ImageIndex): ReadonlyArray<string> => {
 }
 
 /**
- * Chooses the child of an index for `platform`: the one with the smallest {@link Platform.rank}, and the first of
- * several equally good children. If no child matches, chooses the first image that names no platform. Fails with
- * `PlatformNotFound` if no such image exists. Source: containerd, images.Manifest.
+ * Returns the child of an index with the smallest {@link Platform.rank} for `platform`. Of children with equal ranks,
+ * returns the first. If no child has a rank, returns the first child that may be an image and names no platform. Fails
+ * with `PlatformNotFound` if there is no such child. Source: containerd, images.Manifest.
  */
 export const childForPlatform = (
   index: ImageIndex,
@@ -217,7 +218,9 @@ export const childForPlatform = (
     : decode(child, `its manifest for ${platform}`)
 }
 
-/** The chosen child of an index, and the digests of the index and all outer indexes. */
+/**
+ * The chosen child of an index. `indexes` are the digests of all indexes that contain the child, the outermost first.
+ */
 export interface ResolvedChild {
   readonly child: Descriptor.Descriptor
   readonly indexes: ReadonlyArray<Digest>

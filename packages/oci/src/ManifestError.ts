@@ -3,7 +3,7 @@ import { Platform } from "./Platform.ts"
 
 /** The bytes are not a manifest or index as image-spec defines them. */
 export class MalformedManifest extends Schema.TaggedError<MalformedManifest>()("MalformedManifest", {
-  /** The problem, as a clause: `it has both layers and manifests`. */
+  /** The problem, as a clause, such as `it has both layers and manifests`. */
   detail: Schema.String
 }) {
   override get message(): string {
@@ -11,7 +11,7 @@ export class MalformedManifest extends Schema.TaggedError<MalformedManifest>()("
   }
 }
 
-/** A Docker schema 1 manifest. It is not supported: its digest does not cover all of its content. */
+/** A Docker schema 1 manifest. It is not supported, because its digest does not cover all of its content. */
 export class SchemaVersion1 extends Schema.TaggedError<SchemaVersion1>()("SchemaVersion1", {}) {
   override get message(): string {
     return "the manifest is Docker schema 1, which is not supported; accepted are OCI and Docker schema 2"

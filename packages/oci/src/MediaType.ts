@@ -24,11 +24,14 @@ export const acceptManifests = [ociManifest, ociIndex, dockerManifest, dockerMan
 export const essence = (contentType: string): string =>
   (contentType.split(";", 1)[0] ?? "").trim().toLowerCase()
 
-/** True for a layer that a registry need not store: nondistributable (OCI) or foreign (Docker). */
+/**
+ * True if a layer with this media type is nondistributable (OCI) or foreign (Docker). A registry need not store such a
+ * layer.
+ */
 export const isForeignLayer = (mediaType: string): boolean =>
   mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.") ||
   mediaType.startsWith("application/vnd.docker.image.rootfs.foreign.")
 
-/** Returns the compression of a layer by its media type: zstd if the type ends in `zstd`, else gzip. */
+/** Returns the compression of a layer by its media type, which is zstd if the type ends in `zstd`, else gzip. */
 export const layerCompression = (mediaType: string): "gzip" | "zstd" =>
   mediaType.endsWith("+zstd") || mediaType.endsWith(".zstd") ? "zstd" : "gzip"

@@ -12,13 +12,13 @@ export interface DescriptorPlatform {
   readonly hasFeatures: boolean
 }
 
-// The longest name in Go is mips64p32le. The limit keeps the names of cached files short: each contains a platform and
-// two digests.
+// The longest name in Go is mips64p32le. The limit keeps the names of cached files short, since each contains a
+// platform and two digests.
 const name = "[a-z0-9]{1,12}"
 const canonical = new RegExp(`^${name}/${name}(?:/[a-z0-9]{1,12}|/[a-z0-9]{1,7}\\.[a-z0-9]{1,4})?$`)
 const written = /^[\w.-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/
 
-/** `os/architecture` or `os/architecture/variant`, with Go's names: `linux/amd64`, `linux/arm/v6`. */
+/** `os/architecture` or `os/architecture/variant`, with Go's names, such as `linux/amd64` or `linux/arm/v6`. */
 export const Platform = Schema.String.check(
   Schema.isPattern(canonical, {
     expected: "os/architecture or os/architecture/variant in lowercase, as linux/amd64"
@@ -53,8 +53,8 @@ const normalizeArchitecture = (
 }
 
 /**
- * Converts a platform to Go's names, and omits the default variant. Accepts any case, `x86_64`, `aarch64`, `armhf`,
- * `i386`, `macos`, and ARM variants without their `v`. Source: containerd/platforms, Normalize.
+ * Converts a platform to Go's names, and omits the default variant. Accepts upper case, `x86_64`, `aarch64`, `armhf`,
+ * `armel`, `i386`, `macos`, and ARM variants without their `v`. Source: containerd/platforms, Normalize.
  */
 const normalize = (os: string, architecture: string, variant: string): Parts => {
   const system = os.toLowerCase()
@@ -78,7 +78,7 @@ export const PlatformText = Schema.String.check(Schema.isPattern(written)).pipe(
   })
 )
 
-/** Returns the version of a variant as a number (`v8.5` is 805); undefined if the variant is not a version. */
+/** Returns the version of a variant as a number, such as 805 for `v8.5`. Undefined if the variant is not a version. */
 const versionOf = (architecture: string, variant: string): number | undefined => {
   const match = /^v(\d{1,3})(?:\.(\d{1,2}))?$/.exec(
     variant === "" ? (defaultVariants[architecture] ?? "v0") : variant
@@ -90,10 +90,11 @@ const versionOf = (architecture: string, variant: string): number | undefined =>
 const classDistance = 1_000_000
 
 /**
- * Returns the rank of a child for `platform`. A smaller rank is better. Undefined if the child cannot be used. The
- * order of classes is: the exact variant, variants that run on `platform`, other variants of the architecture. Within a
- * class, the variant nearest to the default is best. Of two equally near variants, the older one is better. Children
- * with `os.features` come last.
+ * Returns the rank of a child for `platform`. A smaller rank is better. Undefined if the child cannot be used.
+ *
+ * A child with exactly the variant of `platform` is best, then variants that run on `platform`, then other variants of
+ * the architecture. Among the variants of one such class, the variant nearest to the architecture's default is best. Of
+ * two equally near variants, the older one is better. Children with `os.features` come last.
  *
  * A child without an os is for any os. A child whose os or architecture is `unknown` (an attestation) is never used.
  */

@@ -25,7 +25,7 @@ export const PathComponents = Schema.String.check(
 ).pipe(Schema.brand("PathComponents"))
 export type PathComponents = typeof PathComponents.Type
 
-/** The empty path. */
+/** The path without components. Joined to a repository's name, it leaves the name unchanged. */
 export const emptyPath = PathComponents.make("")
 
 const decodePath = Schema.decodeUnknownOption(PathComponents)

@@ -1,4 +1,4 @@
-/** The OCI and Docker formats that registries use: Schemas, and functions without effects. */
+/** Schemas and pure functions for the OCI and Docker formats that registries use. */
 export type { Descriptor } from "./Descriptor.ts"
 export { Digest, type DigestAlgorithm, isDigest } from "./Digest.ts"
 export { digestOf, DigestVerifier } from "./DigestVerifier.ts"

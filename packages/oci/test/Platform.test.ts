@@ -10,7 +10,8 @@ const decodeText = Schema.decodeUnknownOption(Platform.PlatformText)
 const digest = (index: number) => `sha256:${index.toString(16).padStart(64, "0")}`
 
 /**
- * Makes a child from `os/architecture/variant+feature`. Makes a child without a platform if `platform` is undefined.
+ * Makes a child of an index. `platform` is `os/architecture/variant+feature`, or undefined for a child without a
+ * platform.
  */
 const child = (platform: string | undefined, index: number): Record<string, unknown> => {
   const [names = "", feature] = platform?.split("+") ?? []

@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto"
 import * as CertificateExtensions from "./internal/CertificateExtensions.ts"
 
-/** Returns the trust anchors: the certificates of the trusted authorities. */
+/** Returns the trust anchors, which are the certificates of the trusted authorities. */
 export type GetAuthorities = () => ReadonlyArray<X509Certificate>
 
 const clientAuth = "1.3.6.1.5.5.7.3.2"
@@ -45,18 +45,16 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate, no
 
 /**
  * True if the only fault of a client certificate is its usage `anyExtendedKeyUsage`. RFC 5280 (section 4.2.1.12) and
- * Kubernetes accept this usage for client authentication; OpenSSL's purpose check does not. `now` is in milliseconds
- * since the epoch.
+ * Kubernetes accept this usage for client authentication, but OpenSSL's purpose check does not. `now` is in
+ * milliseconds since the epoch.
  *
- * Call this function only if INVALID_PURPOSE is OpenSSL's final error: then OpenSSL's checks after the purpose check
- * have passed (signatures, times, key sizes, name constraints). This function repeats OpenSSL's checks before the
- * purpose check. It is stricter than RFC 5280: an anchor must have signed the certificate directly.
+ * Call this function only if OpenSSL's final error is INVALID_PURPOSE. The checks that OpenSSL makes after the purpose
+ * check have then passed (signatures, times, key sizes, name constraints). INVALID_PURPOSE replaces errors that OpenSSL
+ * found before, so this function repeats those checks. It also checks the key usage and the Netscape certificate type,
+ * which the failed purpose check skipped. It is stricter than RFC 5280, since an anchor must have signed the
+ * certificate directly.
  */
-export const isValidClient = (
-  certificate: X509Certificate,
-  anchors: GetAuthorities,
-  now: number
-): boolean => {
+export const isOnlyFault = (certificate: X509Certificate, anchors: GetAuthorities, now: number): boolean => {
   const usages = certificate.keyUsage as ReadonlyArray<string> | undefined
   if (usages?.includes(anyExtendedKeyUsage) !== true) return false
   try {

@@ -32,7 +32,7 @@ const attempt = <A>(run: () => A): A | undefined => {
 
 /**
  * Parses the PEM texts of a certificate chain and its private key, and checks that the key belongs to the first
- * certificate. Fails with the reason, which contains no part of the key.
+ * certificate. Fails with the reason as text. The text contains no part of the key.
  */
 export const parse = (certificates: string, privateKey: string): Result.Result<KeyPair, string> => {
   const [own] = parseCertificates(certificates)
@@ -50,7 +50,7 @@ export const parse = (certificates: string, privateKey: string): Result.Result<K
 
 /**
  * Returns the earliest expiry of the certificates in a PEM text, in milliseconds since the epoch. Infinity if the text
- * has no valid certificates.
+ * has no certificates, or an invalid certificate.
  */
 export const earliestExpiry = (certificates: string): number =>
   Math.min(...parseCertificates(certificates).map(({ validToDate }) => validToDate.getTime()))

@@ -3,7 +3,10 @@ import { Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
 
-/** The two kinds of certificates: the serving certificate, and the CAs of client certificates. */
+/**
+ * The values of the metric label `certificate`. `serving` is the listener's own certificate, and `client-ca` is the
+ * file with the authorities of client certificates.
+ */
 const certificates = ["serving", "client-ca"] as const
 export type CertificateLabel = (typeof certificates)[number]
 

@@ -43,7 +43,8 @@ const pem = (label: string, der: Uint8Array): string =>
 
 /**
  * Makes a P-256 key and a self-signed certificate (RFC 5280) for a TLS server with these host names and IP addresses.
- * The certificate is valid from one hour before `now` to ten years after it. `now` is in milliseconds since the epoch.
+ * The certificate is valid from one hour before `now` to ten years after `now`. `now` is in milliseconds since the
+ * epoch.
  */
 export const make = (names: ReadonlyArray<string>, now: number): KeyPair => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })

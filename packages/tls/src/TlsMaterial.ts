@@ -24,18 +24,21 @@ export interface ListenerMaterial {
   readonly clientAuthorities: Option.Option<string>
 }
 
-/** The sources of the TLS material: files to read, or the host names of a self-signed certificate. */
+/** The sources of the TLS material. The serving certificate is read from files, or is self-signed for `names`. */
 export interface MaterialSources {
   readonly serving:
     | { readonly _tag: "Files"; readonly certificate: string; readonly privateKey: string }
     | { readonly _tag: "SelfSigned"; readonly names: ReadonlyArray<string> }
-  /** The path of a PEM file. If none, the listener does not request client certificates. */
+  /**
+   * The path of a PEM file with the authorities of client certificates. If none, the listener does not request client
+   * certificates.
+   */
   readonly clientAuthorities: Option.Option<string>
 }
 
 const descriptions = { serving: "the serving certificate", "client-ca": "the client CA" } as const
 
-/** The files are missing or invalid at start. */
+/** The files with the serving certificate or with the client CAs are missing or invalid at start. */
 export class TlsMaterialError extends Schema.TaggedError<TlsMaterialError>()("TlsMaterialError", {
   certificate: Schema.Literals(["serving", "client-ca"]),
   detail: Schema.String
@@ -55,9 +58,9 @@ export class TlsMaterial extends Context.Service<
   }
 >()("@registry-packages-proxy/tls/TlsMaterial") {
   /**
-   * Reads the files every second and compares their content, which detects rewrites, renames and symlink swaps. A
-   * change takes effect when two readings in a row are equal. If the changed files are invalid, logs a warning and
-   * keeps the previous material. Fails if the files are invalid at start.
+   * Reads the files every second and compares their content. This detects rewrites, renames and symlink swaps. A change
+   * takes effect when two readings in a row are equal. If the changed files are invalid, logs a warning and keeps the
+   * previous material. Fails if the files are invalid at start. A self-signed certificate is made at start.
    */
   static readonly layer = (
     sources: MaterialSources
@@ -67,7 +70,7 @@ export class TlsMaterial extends Context.Service<
 
 const readInterval = Duration.seconds(1)
 
-/** The files of one kind of material, and the functions to parse them. */
+/** The files of the serving certificate or of the client CAs, and the functions to parse them. */
 interface Kind<A> {
   readonly certificate: TlsMaterialError["certificate"]
   readonly files: ReadonlyArray<string>

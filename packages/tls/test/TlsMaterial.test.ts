@@ -7,7 +7,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { X509Certificate } from "node:crypto"
 import { type MaterialSources, TlsMaterial } from "../src/TlsMaterial.ts"
 
-/** Makes a file system with these files in memory, by path. */
+/** Returns a layer with a file system of in-memory files. `files` has the text of each file by its path. */
 const fileSystem = (files: ReadonlyMap<string, string>): Layer.Layer<FileSystem.FileSystem> => {
   const find = (path: string) =>
     Effect.suspend(() => {

@@ -21,7 +21,10 @@ export const maxStaleAge = Duration.minutes(90)
  */
 export const reviewRetryDelay = Duration.seconds(10)
 
-/** The maximum number of decisions in each of the three classes of `DecisionCache`, and of users in `AllowedUsers`. */
+/**
+ * The maximum number of decisions in each of the three maps of `DecisionCache`. Also the maximum number of users in
+ * `AllowedUsers`.
+ */
 export const maxDecisions = 4096
 
 /** The maximum number of reviews in progress, in all lanes together. */
@@ -33,7 +36,7 @@ export const maxReviews = 16
  */
 export const maxReviewsPerLane = 12
 
-/** The maximum number of queued reviews in one lane. A further review evicts the oldest one. */
+/** The maximum number of queued reviews in one lane. A further review evicts the oldest queued review of the lane. */
 export const maxQueuedPerLane = 512
 
 /**
@@ -52,7 +55,7 @@ export const newestFirstAfter = Duration.seconds(1)
 export const reviewTimeout = Duration.seconds(3)
 
 /**
- * While the API server does not answer, one review is sent per interval. The reviews then time out one after another,
- * not all at once.
+ * The time between two reviews that are sent while the API server does not answer. The reviews then time out one after
+ * another, not all at once.
  */
 export const probeInterval = Duration.divideUnsafe(reviewTimeout, maxReviewsPerLane)

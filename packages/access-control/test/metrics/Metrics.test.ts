@@ -7,7 +7,7 @@ import * as Limits from "../../src/internal/Limits.ts"
 import {
   alice,
   jwt,
-  layerOf,
+  accessControlLayer,
   makeReviews,
   accessResult,
   advance,
@@ -55,7 +55,10 @@ describe("Metrics", () => {
       }
       assert.notInclude(text, token)
       assert.notInclude(text, alice.name)
-    }).pipe(Effect.provide(layerOf(reviews)), Effect.provideService(Metric.MetricRegistry, new Map()))
+    }).pipe(
+      Effect.provide(accessControlLayer(reviews)),
+      Effect.provideService(Metric.MetricRegistry, new Map())
+    )
   })
 
   it.effect("count queued reviews, and by reason the reviews that are never sent", () => {
@@ -82,10 +85,13 @@ describe("Metrics", () => {
         after,
         `${prefix}_access_reviews_dropped_total{reason="expired"} ${Limits.maxQueuedPerLane - sent}\n`
       )
-    }).pipe(Effect.provide(layerOf(reviews)), Effect.provideService(Metric.MetricRegistry, new Map()))
+    }).pipe(
+      Effect.provide(accessControlLayer(reviews)),
+      Effect.provideService(Metric.MetricRegistry, new Map())
+    )
   })
 })
 
-/** Sorts the labels of each line. */
+/** Returns the metrics with the labels of each line sorted. */
 const sorted = (text: string): string =>
   text.replaceAll(/\{([^}]*)\}/g, (_, labels: string) => `{${labels.split(",").sort().join(",")}}`)

@@ -2,7 +2,7 @@ import { Schema, type Stream } from "effect"
 import { kinds } from "../kinds/Kinds.ts"
 
 /**
- * An event of a feed. Its Kubernetes objects are not decoded yet: the store decodes each object separately, so that an
+ * An event of a feed. Its Kubernetes objects are not decoded yet. The store decodes each object separately, so that an
  * invalid object affects only itself.
  */
 export type FeedEvent =
@@ -12,9 +12,12 @@ export type FeedEvent =
   | { readonly _tag: "Synced"; readonly objects: ReadonlyArray<unknown> }
   /** An object was added or changed. */
   | { readonly _tag: "Upsert"; readonly object: unknown }
-  /** An object was deleted. Only its kind and metadata are read. */
+  /** An object was deleted. Only its `apiVersion`, `kind` and `metadata` are read. */
   | { readonly _tag: "Delete"; readonly object: unknown }
-  /** The delivered objects are still current (a poll without change, a bookmark, a resumed watch). */
+  /**
+   * The delivered objects are still current, because a poll found no change, or the watch received a bookmark or was
+   * resumed.
+   */
   | { readonly _tag: "UpToDate" }
   /**
    * The file or API server cannot be read now. The delivered objects may be stale, but stay in use. `detail` is the
@@ -30,11 +33,11 @@ export const AwaitedObjects = Schema.Literals(["credentials-files", ...kinds.map
 export type AwaitedObjects = typeof AwaitedObjects.Type
 
 /**
- * A source of objects: a credentials file, or a watch of the API server.
+ * An origin of objects, either a credentials file or a watch of the API server.
  *
- * The stream `events` never fails: the feed itself retries. The stream emits `Synced` as soon as the file or API server
- * can be read. It emits no `Upsert` or `Delete` before `Synced`. It is backpressured: the store pulls events only as
- * fast as it applies them. When the stream ends, the objects of the feed stay in use.
+ * The stream `events` never fails, because the feed itself retries. The stream emits `Synced` as soon as the file or
+ * API server can be read. It emits no `Upsert` or `Delete` before `Synced`. It is backpressured, since the store pulls
+ * events only as fast as it applies them. When the stream ends, the objects of the feed stay in use.
  */
 export interface Feed {
   /** The name for logs, such as `credentials file <basename>`. It contains no secret. */
@@ -48,7 +51,7 @@ export interface Feed {
   readonly events: Stream.Stream<FeedEvent>
 }
 
-/** The values of `Feed.precedence`. The smaller number wins: files take precedence over the API server. */
+/** The values of `Feed.precedence`. The smaller number wins, so that files take precedence over the API server. */
 export const precedence = { file: 0, watch: 1 } as const
 
 export const synced = (objects: ReadonlyArray<unknown>): FeedEvent => ({ _tag: "Synced", objects })

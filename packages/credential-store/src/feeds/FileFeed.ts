@@ -19,7 +19,7 @@ const settleInterval: Duration.Input = "500 millis"
 
 /**
  * The maximum number of reads, one per `settleInterval`, while a file keeps changing. If the file still changes after
- * these reads, the next poll reads it again.
+ * these reads, the next poll reads it again. Until then, the change is not applied.
  */
 const maxSettleReads = 6
 
@@ -68,7 +68,7 @@ const decodeText = (bytes: Uint8Array): Result.Result<string, string> => {
   }
 }
 
-/** Converts a reading to the event to emit. */
+/** Parses the text of a reading, and returns the event to emit. The event is `Stale` if there is no valid text. */
 const interpret = Effect.fnUntraced(function* (reading: Reading): Effect.fn.Return<Feed.FeedEvent> {
   if (reading._tag === "Failed") return Feed.stale(reading.detail)
   const text = decodeText(reading.bytes)
@@ -88,11 +88,12 @@ const stateOf = (reading: Reading, event: Feed.FeedEvent): State => ({
 })
 
 /**
- * Makes a feed of the objects in a credentials file: JSON or YAML with ModuleSources and the registry's Secret.
+ * Makes a feed of the objects in a credentials file. The file is JSON or YAML with ModuleSources and the Secret of the
+ * cluster's own registry.
  *
- * Reads the file every 2 s and compares its content, which detects a rewrite, a rename and the symlink swap of
+ * Reads the file every 2 s and compares its content. This detects a rewrite, a rename and the symlink swap of
  * Kubernetes mounts. A change is applied within 3 s after the last write. Objects that are no longer in the file are
- * deleted.
+ * deleted from the store.
  *
  * If the file is missing, empty, too large or cannot be parsed, the feed emits `Stale`. All objects of the last valid
  * content then stay in use.

@@ -2,18 +2,18 @@ import * as YamlText from "@registry-packages-proxy/kubernetes/YamlText"
 import { Effect, Predicate, Result } from "effect"
 
 /**
- * The maximum number of objects in a text. It bounds the work, since each object is decoded, and logged if it is
- * invalid.
+ * The maximum number of objects and lists in a text. It bounds the work of decoding objects and of logging invalid
+ * ones.
  */
 export const maxObjects = 5_000
 
 /**
- * Parses the objects of a JSON or YAML text: single objects, arrays, `kind: List` and `*List` with their items, nested
- * lists, and any number of YAML documents. Returns items that are not objects unchanged. Fails with the error and its
- * line, but shows none of the text.
+ * Returns the Kubernetes objects in a JSON or YAML text. Each YAML document may be an object, an array, a `List`, or a
+ * typed list such as `ModuleSourceList`. Lists may be nested. Items that are not objects are returned unchanged.
  *
- * Fails for a text without a document, because such a file is usually being rewritten. A file that names no registry
- * must contain an empty list, such as `kind: List`.
+ * Fails with a message that names the problem and, if known, its line, but contains none of the text. Fails for a text
+ * without a document, because such a file is usually being rewritten. A file that names no registry must contain an
+ * empty list, such as `kind: List`.
  */
 export const parse = Effect.fnUntraced(function* (
   text: string
@@ -30,18 +30,17 @@ export const parse = Effect.fnUntraced(function* (
   })
 })
 
-/** True for an object with `apiVersion` and `kind`. A file whose objects all lack these fields is rejected. */
+/** True if the object has an `apiVersion` and a `kind`. A file whose objects all lack these fields is rejected. */
 const isTyped = (object: unknown): boolean =>
   Predicate.isObject(object) && typeof object["apiVersion"] === "string" && typeof object["kind"] === "string"
 
-/** The items of a list. */
 interface Items {
   readonly items: ReadonlyArray<unknown>
-  /** The fields that a typed list omits from its items. */
+  /** The `apiVersion` and `kind` that a typed list omits from its items. Empty for any other list. */
   readonly common: Readonly<Record<string, unknown>>
 }
 
-/** Returns the items of a list; undefined if the object is not a list. */
+/** Returns the items of a list. Undefined if the object is not a list. */
 const itemsOf = (object: unknown): Items | undefined => {
   if (Array.isArray(object)) return { items: object, common: {} }
   if (!Predicate.isObject(object)) return undefined

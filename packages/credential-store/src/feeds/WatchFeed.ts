@@ -31,9 +31,10 @@ const feedEvent =
   }
 
 /**
- * If the API server does not have an optional kind, emits `Synced` without objects. The program can then be ready in a
- * cluster without the CRD. Also emits `Stale`: the CRD may be added later, so a request for an unknown repository
- * must not get a 404.
+ * Converts each event of a watch to events of the feed. If an optional kind does not exist in the API server, emits
+ * `Synced` without objects, but only before the first `Synced`. registry-packages-proxy can then be ready without the
+ * CRD. Also emits `Stale`, because the CRD may be added later. While the feed is stale, a request for an unknown
+ * repository does not get a 404.
  */
 const withoutKind =
   (kind: ObjectKind, toFeed: (event: WatchEvent<unknown>) => Feed.FeedEvent) =>
@@ -62,8 +63,8 @@ const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {
 }
 
 /**
- * Makes one feed for each kind. The feed watches the objects of its kind in an API server, and needs the permissions
- * that `Kinds.requiredRule` returns; see `packages/deploy/rbac.yaml`.
+ * Makes one feed for each kind in `watched`. The feed watches the objects of its kind in the API server. It needs the
+ * permissions that `Kinds.requiredRule` returns (see `packages/deploy/rbac.yaml`).
  */
 export const feeds = (
   api: KubernetesApi["Service"],

@@ -14,24 +14,26 @@ import type { DecodedSource, SourceKey } from "../kinds/ObjectKind.ts"
 import type { LogEvent } from "./LogEvent.ts"
 import * as StoredSource from "./kinds/StoredSource.ts"
 
-/** An object of a feed. */
+/** An object that a feed delivered, and the result of its decoding. */
 interface Entry {
   /** The index of the feed that delivered the object. */
   readonly feed: number
   identity: ObjectIdentity
   contentHash: string | undefined
-  /** The last valid version of the object. It is used even if the current version is invalid. */
+  /**
+   * The last valid version of the object. Used even if a later version is invalid. Undefined if no version was valid.
+   */
   lastValid: DecodedSource | undefined
-  /** The error of the object's current version, if this version is invalid. */
+  /** The error of the last delivered version of the object. Undefined if that version is valid. */
   invalid: InvalidObject | undefined
-  /** The object of the same precedence that is used instead, because it names the same repository. */
+  /** Another object that is used instead, because it names the same repository. Its feed has the same precedence. */
   shadowedBy: Entry | undefined
 }
 
 interface FeedState {
   synced: boolean
   upToDate: boolean
-  /** The detail of the current outage, from the last `Stale` event. */
+  /** The `detail` of the last `Stale` event. Undefined if no outage lasts now. */
   outage: string | undefined
   readonly entries: Map<string, Entry>
   /** The ids of objects that occurred more than once in the last `Synced` event. */
@@ -48,12 +50,13 @@ export type LookupResult =
 
 /**
  * Collects the objects that feeds deliver, and finds the source of a repository. An event updates only the repositories
- * that its objects name, so that thousands of events a second can be applied. Synchronous; never throws.
+ * that its objects name, so that thousands of events a second can be applied. All methods are synchronous and never
+ * throw.
  */
 export class SourceIndex {
   readonly #feeds: ReadonlyArray<Omit<Feed, "events">>
   readonly #states: ReadonlyArray<FeedState>
-  /** The objects by the repository that they name. */
+  /** The valid and invalid objects that name each repository. */
   readonly #claims = new Map<SourceKey, Set<Entry>>()
   readonly #serving = new Map<SourceKey, Entry>()
   readonly #unreadable = new Map<SourceKey, Entry>()
@@ -83,7 +86,9 @@ export class SourceIndex {
     return this.#invalidCount + this.#shadowedCount
   }
 
-  /** The time of the last event other than `Stale`, in milliseconds since the epoch. */
+  /**
+   * The time of the last event other than `Stale`, in milliseconds since the epoch. None if there was no such event.
+   */
   get lastSync(): Option.Option<number> {
     return this.#lastSync
   }
@@ -99,7 +104,11 @@ export class SourceIndex {
     return [...new Set(missing.map(({ awaited }) => awaited))]
   }
 
-  /** Looks up the source of a repository, with the credential for `path` below it. */
+  /**
+   * Returns the source of a repository, with the credential for `path` below that repository. Returns `Unreadable` if
+   * that credential is invalid, or if only invalid objects name the repository. Returns `Unknown` if no object names
+   * it.
+   */
   find(key: SourceKey, path: PathComponents): LookupResult {
     const serving = this.#serving.get(key)?.lastValid
     if (serving !== undefined) {
@@ -118,7 +127,9 @@ export class SourceIndex {
       : { _tag: "Unreadable", sourceObject: entry.identity.displayName, detail: entry.invalid.detail }
   }
 
-  /** Applies an event of the feed at `index`, and returns the log lines. `now` is in milliseconds since the epoch. */
+  /**
+   * Applies an event of the feed at `index`, and returns the lines to log. `now` is in milliseconds since the epoch.
+   */
   apply(index: number, event: FeedEvent, now: number): ReadonlyArray<LogEvent> {
     const state = this.#states[index]
     const feed = this.#feeds[index]
@@ -288,8 +299,9 @@ export class SourceIndex {
   }
 
   /**
-   * Updates `#claims` after a change of the entry. Then marks the entry's previous and current repositories as
-   * undecided: `apply` chooses their objects again.
+   * Updates `#claims` after `entry` has changed. `before` contains the repositories that the entry named before the
+   * change. Marks these repositories and those that it names now as undecided, so that `apply` chooses their objects
+   * again.
    */
   #claim(entry: Entry, before: ReadonlySet<SourceKey>): void {
     const after = keysOf(entry)
@@ -307,7 +319,7 @@ export class SourceIndex {
 
   /**
    * Chooses the object that is used for a repository. If no object is valid, chooses the invalid object that `find`
-   * reports. Sets `shadowedBy` of the valid objects, and logs each one that is newly shadowed.
+   * reports. Sets `shadowedBy` of the valid objects, and logs each object whose `shadowedBy` is new.
    */
   #decide(key: SourceKey, log: Array<LogEvent>): void {
     const claims = this.#claims.get(key)
@@ -355,9 +367,9 @@ export class SourceIndex {
   }
 
   /**
-   * Orders objects that name the same repository. The store uses the first valid one. The order is: by precedence of
-   * the feed, then by age, then by position of the feed, then by id. An object without creationTimestamp was written by
-   * hand and counts as the oldest.
+   * Compares two objects that name the same repository. The store uses the first valid object in this order: smaller
+   * precedence of the feed, older object, earlier feed, smaller id. An object without `creationTimestamp` was written
+   * by hand and counts as the oldest.
    */
   #compare(a: Entry, b: Entry): number {
     const age =

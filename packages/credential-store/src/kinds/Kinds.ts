@@ -4,9 +4,9 @@ import type { ObjectKind } from "./ObjectKind.ts"
 import * as RegistrySecret from "./RegistrySecret.ts"
 
 /**
- * The kinds of Kubernetes objects that registries are read from. Watches, credentials files, the texts of `/readyz` and
- * of messages, and the permissions in docs/operations.md derive from this table. A test compares these permissions with
- * those of the Helm chart.
+ * The kinds of Kubernetes objects that registries are read from. This table determines the watches, the objects read
+ * from credentials files, the texts of `/readyz` and of messages, and the permissions in docs/operations.md. A test
+ * compares these permissions with those of the Helm chart.
  */
 export const kinds = [
   ModuleSource.moduleSource,
@@ -14,15 +14,16 @@ export const kinds = [
 ] as const satisfies ReadonlyArray<ObjectKind>
 
 /**
- * Returns the name of a kind, or of the only object of that kind which is read: `deckhouse.io/v1alpha1 ModuleSource`,
- * `Secret d8-system/deckhouse-registry`.
+ * Returns the text that names a kind in messages. If all objects of the kind are read, the text names the kind, such as
+ * `deckhouse.io/v1alpha1 ModuleSource`. If only one object is read, the text names that object, such as `Secret
+ * d8-system/deckhouse-registry`.
  */
 export const displayName = (kind: ObjectKind): string =>
   kind.name === undefined
     ? `${Resource.apiVersion(kind)} ${kind.kind}`
     : `${kind.kind} ${[kind.namespace, kind.name].filter((part) => part !== undefined).join("/")}`
 
-/** An RBAC rule. */
+/** A rule of a Kubernetes Role or ClusterRole. */
 export interface RbacRule {
   readonly apiGroups: ReadonlyArray<string>
   readonly resources: ReadonlyArray<string>
@@ -30,24 +31,24 @@ export interface RbacRule {
   readonly verbs: ReadonlyArray<string>
 }
 
-/** Returns the RBAC rule that permits the watch of a kind. */
+/** Returns the RBAC rule that allows registry-packages-proxy to watch the objects of a kind. */
 export const requiredRule = ({ group, name, plural }: ObjectKind): RbacRule => ({
   apiGroups: [group],
   resources: [plural],
   ...(name === undefined ? { verbs: ["list", "watch"] } : { resourceNames: [name], verbs: ["get", "watch"] })
 })
 
-/** Joins words as in `a`, `a or b` and `a, b or c`. */
+/** Joins words with commas and `or`, such as `a, b or c`. */
 export const joinWithOr = (words: ReadonlyArray<string>, or = "or"): string =>
   words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${or} ${words.at(-1)}`
 
 const all: ReadonlyArray<ObjectKind> = kinds
 
-/** Parts of messages: the names of the kinds or objects to correct or to create. */
+/** The names of kinds and objects in messages that ask the operator to correct or create an object. */
 export const messageTexts = {
   /** The names of all kinds: `ModuleSource or Secret`. */
   allKinds: joinWithOr(all.map(({ kind }) => kind)),
-  /** The names of the kinds whose objects are for one repository each: `ModuleSource`. */
+  /** The names of the kinds that have one object per repository: `ModuleSource`. */
   repositoryKinds: joinWithOr(all.filter(({ name }) => name === undefined).map(({ kind }) => kind)),
   /** The name of the object that describes the cluster's own registry: `Secret d8-system/deckhouse-registry`. */
   clusterRegistrySecret: joinWithOr(all.filter(({ name }) => name !== undefined).map(displayName))

@@ -9,11 +9,11 @@ import type { ObjectKind, DecodedSource, SourceKey } from "./ObjectKind.ts"
 /** The identity of an object. Contains no part of the object that can be a secret. */
 export interface ObjectIdentity {
   readonly kind: ObjectKind | "Ignored" | "Malformed"
-  /** Unique within a feed. */
+  /** Different objects of one feed have different ids. */
   readonly id: string
   /** The object's name in messages, such as `ModuleSource a`. It is also the `sourceObject` of its source. */
   readonly displayName: string
-  /** `metadata.creationTimestamp` in milliseconds since the epoch; minus infinity if there is none. */
+  /** `metadata.creationTimestamp` in milliseconds since the epoch. Minus infinity if there is none. */
   readonly createdAt: number
 }
 
@@ -57,7 +57,7 @@ const kindOf = (
       (one.name === undefined || one.name === name)
   )
 
-/** The reason that the log gives for skipping an object of another kind: `neither ... nor ...`. */
+/** The reason in the log line about a skipped object: it is none of the objects that `Kinds.kinds` describes. */
 export const skipReason = `neither ${Kinds.joinWithOr(
   Kinds.kinds.map(
     (kind: ObjectKind) => `${kind.name === undefined ? "a" : "the"} ${Kinds.displayName(kind)}`
@@ -96,13 +96,13 @@ export const identify = (object: unknown, position: number): ObjectIdentity => {
     : { kind: objectKind, id: `${kind}/${path}`, displayName, createdAt }
 }
 
-/** The error of an invalid object. `key` is the repository that the object names; undefined if it cannot be read. */
+/** The error of an invalid object. `key` is the repository that the object names. Undefined if it cannot be read. */
 export interface InvalidObject {
   readonly key: SourceKey | undefined
   readonly detail: string
 }
 
-/** Reads an object of one of the kinds. Never throws. */
+/** Decodes an object of `kind`. `previous` is the source from the object's last valid version. Never throws. */
 export const decode = (
   object: unknown,
   kind: ObjectKind,
@@ -122,15 +122,17 @@ export const decode = (
 const created = (metadata: unknown): unknown =>
   Predicate.isObject(metadata) ? metadata["creationTimestamp"] : metadata
 
-/** Returns all parts of an object that the program reads. */
+/**
+ * Returns the creation time and the values of all fields that `decode` reads. Undefined if the object is not decoded.
+ */
 const parts = (object: unknown, kind: ObjectIdentity["kind"]): unknown =>
   Predicate.isObject(object) && typeof kind === "object"
     ? [created(object["metadata"]), kind.decodedFields(object)]
     : undefined
 
 /**
- * Returns a hash of all parts of an object that the program reads. An object with an unchanged hash is neither decoded
- * nor logged again. Undefined if an object cannot be hashed: the object then counts as changed.
+ * Returns a hash of an object's creation time and of all fields that `decode` reads. An object with an unchanged hash
+ * is neither decoded nor logged again. Undefined if the object cannot be hashed. The object then counts as changed.
  */
 export const contentHashOf = (object: unknown, { kind }: ObjectIdentity): string | undefined => {
   try {

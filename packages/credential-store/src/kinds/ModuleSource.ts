@@ -58,17 +58,18 @@ const decode: ObjectKind["decode"] = (object, sourceObject, previous) =>
   })
 
 /**
- * A registry of modules. Read from a ModuleSource: `spec.registry.repo` (trailing slashes are ignored), `.scheme` (HTTP
- * or HTTPS in any case, by default HTTPS), `.dockerCfg` (base64 of a docker config.json; absent or empty for anonymous)
- * and `.ca` (PEM; absent or empty for the system's authorities). Other fields are ignored.
+ * The kind ModuleSource. Each object names a registry of modules by the fields of `spec.registry`. `repo` is
+ * `host[:port]/name`, and slashes at its end are ignored. `scheme` is HTTP or HTTPS in upper or lower case, by default
+ * HTTPS. `dockerCfg` is the base64 of a docker config.json. If it is absent or empty, packages are pulled without a
+ * login. `ca` is PEM. If it is absent or empty, only the system's authorities are trusted. Other fields are ignored.
  */
 export const moduleSource = {
   group: "deckhouse.io",
   version: "v1alpha1",
   kind: "ModuleSource",
   plural: "modulesources",
-  // The watch does not decode the objects: the store does. An invalid object thus keeps its last valid version and is
-  // named in the log.
+  // The store decodes the objects, not the watch. An invalid object thus keeps its last valid version and is named in
+  // the log.
   schema: Schema.Unknown,
   isOptional: true,
   awaited: "module-sources",

@@ -15,21 +15,27 @@ export interface DecodedSource {
 
 /** A kind of Kubernetes objects that registries are read from. */
 export interface ObjectKind extends Resource.Resource<unknown> {
-  /** The name of the only object that is read; absent if all objects of the kind are read. */
+  /** The name of the only object that is read. Absent if all objects of the kind are read. */
   readonly name?: string
-  /** True if the program can be ready in a cluster without this kind, or without the object. */
+  /**
+   * True if registry-packages-proxy can be ready while the API server does not have this kind. If the kind exists, a
+   * missing object never prevents readiness.
+   */
   readonly isOptional: boolean
   /** The word by which `/readyz` names these objects while they are not listed yet. It contains no object's name. */
   readonly awaited: string
-  /** The registries that these objects name, for docs/operations.md. */
+  /** A description of the registries that these objects name, for docs/operations.md. */
   readonly purpose: string
-  /** Returns all parts of an object that `decode` reads, without its metadata. */
+  /** Returns the values of all fields that `decode` reads. The metadata is not among them. */
   readonly decodedFields: (object: Readonly<Record<string, unknown>>) => unknown
   /**
-   * Returns the repository that an object names, even if the object is otherwise invalid; undefined if it names none.
+   * Returns the repository that an object names, even if the object is otherwise invalid. Undefined if it names none.
    */
   readonly repositoryOf: (object: unknown) => SourceKey | undefined
-  /** Decodes an object. `sourceObject` is the object's name in messages, and `previous` is its last valid version. */
+  /**
+   * Decodes an object. `sourceObject` is the object's name in messages. `previous` comes from the object's last valid
+   * version.
+   */
   readonly decode: (
     object: unknown,
     sourceObject: string,

@@ -66,10 +66,11 @@ const decode: ObjectKind["decode"] = (object, sourceObject, previous) =>
   })
 
 /**
- * The cluster's own registry. Read from its Secret: `address` (host with an optional port; a trailing slash is
- * ignored), `path` (optional; leading and trailing slashes are ignored), `scheme` (any case, by default https), `ca`
- * (PEM) and `.dockerconfigjson` (absent for anonymous). Each value is in `data` as base64, or in `stringData`, which
- * takes precedence as in Kubernetes. White space around address, path and scheme is ignored.
+ * The Secret that names the cluster's own registry. Each value is in `data` as base64, or in `stringData`, which takes
+ * precedence as in Kubernetes. `address` is a host with an optional port, and a slash at its end is ignored. `path` is
+ * optional, and slashes at its start and end are ignored. `scheme` is http or https in upper or lower case, by default
+ * https. `ca` is PEM. `.dockerconfigjson` is absent for pulls without a login. White space around `address`, `path` and
+ * `scheme` is ignored.
  */
 export const registrySecret = {
   group: "",

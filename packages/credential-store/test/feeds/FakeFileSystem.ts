@@ -31,7 +31,7 @@ const bytesOf = (file: string | Uint8Array | typeof directory): Uint8Array =>
   typeof file === "string" ? new TextEncoder().encode(file) : file === directory ? new Uint8Array() : file
 
 /**
- * Makes a file system of in-memory files, which a test can change. A read takes no time, so that only the test clock
+ * Makes a file system of in-memory files. A test can change `files`. A read takes no time, so that only the test clock
  * matters.
  */
 export const make = (files: Map<string, FakeFile>): FileSystem.FileSystem => {

@@ -13,7 +13,10 @@ import { answer, status } from "../StoreQueries.ts"
 const repo = "registry.example.com/modules"
 const yaml = (name: string) => dump(kubernetesList([moduleSource({ name, repo })]))
 
-/** Advances the test clock until the store answers `expected`. Real reads take turns of the event loop. */
+/**
+ * Advances the test clock until `answer` returns `expected`. After each advance, yields to the event loop, which reads
+ * the file.
+ */
 const until = (expected: string) =>
   Effect.gen(function* () {
     let ticks = 0

@@ -39,15 +39,15 @@ const store = (api: FakeKubernetes, paths: ReadonlyArray<string> = []) =>
   )
 
 /**
- * Runs a test with a store that reads this API server. Fails if the store requests a kind that the server does not
- * have.
+ * Runs a test with a store that reads from the fake API server `api`. Fails if the store requests a kind that this
+ * server does not have.
  */
 const withStore =
   (api: FakeKubernetes, paths?: ReadonlyArray<string>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>) =>
     Effect.raceFirst(self, api.dieOnUnknownKind).pipe(Effect.provide(store(api, paths)))
 
-/** Yields until the answer is `expected`. The test clock does not advance. */
+/** Yields until the store's answer for `repository` is `expected`. The test clock does not advance. */
 const until = (repository: string, expected: string) =>
   Effect.repeat(Effect.andThen(Effect.yieldNow, answer(repository)), { until: (found) => found === expected })
 

@@ -22,7 +22,9 @@ const host = "registry.example.com"
 const config = dockerConfig({ host, username: "reader", password })
 const tokens = JSON.stringify({ auths: { "token.example.com": { identitytoken: token, registrytoken: "" } } })
 
-/** The password and the token, as plain text and in each base64 form. */
+/**
+ * The texts that no output may contain: the password and the token, plain and in each base64 text that contains them.
+ */
 const secrets = [
   password,
   token,

@@ -18,8 +18,8 @@ export const canonicalHost = (host: string): string => {
 }
 
 /**
- * Parses a key as the kubelet does: `[scheme://]host[:port][/path]`. Ignores `/v1/` and `/v2/` before the path.
- * Source: kubernetes, pkg/credentialprovider/keyring.go, Add.
+ * Parses a key as the kubelet does: `[scheme://]host[:port][/path]`. Ignores `/v1/` and `/v2/` before the path. Source:
+ * kubernetes, pkg/credentialprovider/keyring.go, Add.
  */
 export const parse = (key: string): DockerConfigKey => {
   const [location = ""] = key.replace(/^https?:\/\//i, "").split(/[?#]/, 1)
@@ -53,8 +53,8 @@ const matches = (pattern: string, label: string): boolean => {
 }
 
 /**
- * True if a key is for the registry with this canonical host: the hosts are equal, or match label by label with globs.
- * Ports must be equal. Source: kubernetes, pkg/credentialprovider/keyring.go, URLsMatch.
+ * True if a key is for the registry with this canonical host. The hosts must be equal, or match label by label with
+ * globs. Ports must be equal. Source: kubernetes, pkg/credentialprovider/keyring.go, URLsMatch.
  */
 export const matchesHost = (key: DockerConfigKey, host: string): boolean => {
   if (key.host === host) return true

@@ -14,15 +14,16 @@ export interface KubeCredentials {
   readonly requestOptions: () => Promise<RequestOptions>
 }
 
-/** Returns the content of `file` if it is set, else the decoded base64 `data`. */
+/** Returns the content of `file` if `file` is set, else the decoded base64 `data`. Undefined if neither is set. */
 const contentOf = (file: string | null | undefined, data: string | null | undefined): Buffer | undefined => {
   if (file) return readFileSync(file)
   return data ? Buffer.from(data, "base64") : undefined
 }
 
 /**
- * Authenticates with client-node's modules for exec plugins and token files. client-node's `KubeConfig` is not used: it
- * imports all API clients, three HTTP stacks and a YAML parser.
+ * Makes the credentials for a cluster and a user of a kubeconfig. Uses client-node's modules for exec plugins and token
+ * files. Does not use client-node's `KubeConfig`, because it imports all API clients, three HTTP stacks and a YAML
+ * parser.
  */
 export const make = (cluster: Cluster, user: User): KubeCredentials => {
   const authenticators = [new ExecAuth(), new FileAuth()]

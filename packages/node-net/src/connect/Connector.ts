@@ -14,7 +14,7 @@ export interface TlsSettings {
   readonly context: SecureContext
   /** The name to expect in the server's certificate, and to send in SNI. Default: the hostname. */
   readonly serverName?: string | undefined
-  /** False accepts any certificate. Default: true. */
+  /** True if the server's certificate is verified. False if any certificate is accepted. Default: true. */
   readonly verifyCertificate?: boolean
 }
 
@@ -76,8 +76,8 @@ const failureOf = ({ errored }: Socket): ConnectionFailure =>
 
 /**
  * Makes a connector. Its connections read into one shared buffer of `readBufferSize` bytes, so that a read allocates no
- * memory. The bytes are copied before the next read. Only connections with TLS inside a tunnel do not use the buffer,
- * since Node does not support this.
+ * memory. The bytes are copied before the next read. Connections with TLS inside a tunnel do not use the buffer,
+ * because Node does not support this.
  */
 export const make = (dialer: Dialer, readBufferSize: number): Connector => {
   let buffer: Buffer | undefined
@@ -118,7 +118,7 @@ export const make = (dialer: Dialer, readBufferSize: number): Connector => {
     return connection
   }
 
-  /** Starts a TLS connection. Resumes a cached session if there is one, which saves most of the handshake. */
+  /** Starts a TLS connection. If a session with the server is cached, resumes it to save most of the handshake. */
   const connectTls = (options: ConnectionOptions, server: Destination): TLSSocket => {
     // A resumed session does not check the name again, so the name is part of the key.
     const key = `${hostPort(server)} ${options.servername} ${options.rejectUnauthorized}`
@@ -181,7 +181,7 @@ export const make = (dialer: Dialer, readBufferSize: number): Connector => {
         return socket
       })
 
-    /** Connects to a proxy that will open a tunnel. */
+    /** Connects to a proxy for a tunnel. The connection does not use the shared buffer. */
     const toProxy = (to: Proxy) =>
       Effect.gen(function* () {
         const socket = yield* dialer.dial(to.hostname, timeout, (host) =>

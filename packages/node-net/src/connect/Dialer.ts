@@ -12,7 +12,7 @@ export interface HostAddress {
 /** Resolves a name to its addresses, in the order in which they are tried. */
 export type Lookup = (hostname: string) => Effect.Effect<ReadonlyArray<HostAddress>, ConnectionFailure>
 
-/** The time after which the second address family (IPv4 or IPv6) is tried too. Source: RFC 8305; Go's net.Dialer. */
+/** The time after which the second address family (IPv4 or IPv6) is tried too. Source: RFC 8305 and Go's net.Dialer. */
 const fallbackDelay = "300 millis"
 
 /** The minimum time to try one of several addresses, in milliseconds. Source: Go's net.Dialer. */
@@ -29,8 +29,9 @@ const systemLookup: Lookup = (hostname) =>
 /** Connects to hosts by name or by IP address. */
 export interface Dialer {
   /**
-   * Connects to the first address that accepts, as Go's net.Dialer does. Tries the addresses of the first family one by
-   * one. After 300 ms, or as soon as all of these have failed, also tries the addresses of the other family.
+   * Connects to the first address that accepts, as Go's net.Dialer does. Tries the addresses of one family (IPv4 or
+   * IPv6) one by one, beginning with the first address of the lookup. After 300 ms, or as soon as all of these have
+   * failed, also tries the addresses of the other family.
    *
    * `open` starts a connection to an address. All sockets are destroyed except the returned one. If no address accepts,
    * fails with the failure of the first address. `timeout` includes the time of the lookup, but does not interrupt the

@@ -5,7 +5,7 @@ import { HeadReader } from "../http/HeadReader.ts"
 import type { Proxy } from "../proxy/Proxy.ts"
 import { userAgent } from "../UserAgent.ts"
 
-/** Returns the failure of a proxy. `action` completes the message, as in `the proxy in HTTPS_PROXY closed ...`. */
+/** Returns the failure of a proxy. `action` is the end of the message, such as `did not open a tunnel to it`. */
 const proxyFailure = ({ setting }: Proxy, action: string, isRetryable: boolean): ConnectionFailure =>
   new ConnectionFailure({
     kind: "proxy",
@@ -14,7 +14,7 @@ const proxyFailure = ({ setting }: Proxy, action: string, isRetryable: boolean):
     proxySetting: setting
   })
 
-/** Adds the name of the proxy's setting to a failure that occurred between this program and the proxy. */
+/** Adds the name of the proxy's setting to a failure of the connection to the proxy. */
 export const asProxyFailure =
   ({ setting }: Proxy) =>
   ({ detail, isRetryable, kind }: ConnectionFailure): ConnectionFailure =>
@@ -25,7 +25,7 @@ export const asProxyFailure =
       proxySetting: setting
     })
 
-/** Returns the failure for status 407 of a proxy: credentials are missing or wrong. */
+/** Returns the failure for a proxy that answers with status 407, because credentials are missing or wrong. */
 export const proxyAuthenticationRequired = (proxy: Proxy): ConnectionFailure =>
   proxyFailure(
     proxy,

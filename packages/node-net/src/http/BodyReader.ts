@@ -2,12 +2,12 @@ import { Cause, Effect, type Pull, type Scope } from "effect"
 import type { ConnectionFailure } from "../ConnectionFailure.ts"
 import type { BodySink, IncomingBody } from "./IncomingBody.ts"
 
-/** Consecutive pieces of a body, at least one. */
+/** One or more consecutive pieces of a body. */
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
 /** Buffers that the consumer lends for the bytes of a body. Has the shape of `ReadBuffers` in the package domain. */
 export interface ReadBuffers {
-  /** Takes a free buffer, which receives one chunk. */
+  /** Returns a free buffer. The bytes of one chunk are written into it. */
   readonly take: () => Uint8Array
 }
 
@@ -24,13 +24,13 @@ const collectAfter = 8 * 1024 * 1024
 let uncollectedBytes = 0
 
 /**
- * Counts received bytes, and collects garbage once per {@link collectAfter} bytes. Does this only if `gc` is exposed
- * (`--expose-gc`), as in the executable. V8 underestimates the memory of received bytes: it lets about 50 MiB
- * accumulate, which the C library never returns to the system.
+ * Counts received bytes, and collects garbage once per {@link collectAfter} bytes. Collects only if `gc` is exposed
+ * (`--expose-gc`), as in the executable. V8 underestimates the memory of received bytes, and would let about 50 MiB
+ * accumulate. The C library never returns that memory to the system.
  */
 const collectGarbage = (bytes: number): void => {
   uncollectedBytes += bytes
-  // Written as a bare name, not `globalThis.gc`: the bundler then gives no variable the name `gc`.
+  // Written as a bare name, not `globalThis.gc`, so that the bundler gives no variable the name `gc`.
   if (uncollectedBytes < collectAfter || typeof gc !== "function") return
   uncollectedBytes = 0
   gc({ type: "minor" })
@@ -108,7 +108,10 @@ class ReadAhead implements BodySink {
     waiting?.(taken)
   }
 
-  /** Returns the buffered bytes, or else the end of the body; undefined if the next bytes have not arrived yet. */
+  /**
+   * Returns the buffered bytes, or the end of the body if no bytes are buffered. Undefined if the next bytes have not
+   * arrived yet.
+   */
   #take(): Pull.Pull<Chunks, ConnectionFailure> | undefined {
     this.#pushFilled()
     const [head, ...tail] = this.#chunks
@@ -148,7 +151,10 @@ const copyOf = (bytes: Uint8Array): Uint8Array => {
   return copy
 }
 
-/** Opens a body as a pull of its chunks. Call it once for a body. The body is cancelled when the scope closes. */
+/**
+ * Returns a pull of the chunks of a body. Call `open` only once for a body. The body is cancelled when the scope
+ * closes.
+ */
 export const open = (
   body: IncomingBody,
   options: BodyReaderOptions

@@ -28,12 +28,14 @@ export class ChunkedDecoder {
     return this.#state === "done"
   }
 
-  /** True if the bytes are not valid chunks. */
+  /** True if the bytes taken so far are not valid chunks. */
   get isBroken(): boolean {
     return this.#state === "broken"
   }
 
-  /** Takes bytes up to the end of the chunked body, and returns their number. Emits the decoded parts of `bytes`. */
+  /**
+   * Takes bytes up to the end of the chunked body, and returns their number. Emits the data of the chunks in `bytes`.
+   */
   take(bytes: Uint8Array): number {
     let at = 0
     while (at < bytes.length && this.#state !== "done" && this.#state !== "broken") {

@@ -1,6 +1,6 @@
 import { Clock, Effect, Exit, type Tracer } from "effect"
 
-/** The part of a request that its span shows. Header fields and the query are left out, since they may be secret. */
+/** The data of a request that its span contains. Header fields and the query are left out, since they may be secret. */
 export interface TracedRequest {
   readonly method: string
   readonly url: Pick<URL, "protocol" | "hostname" | "port" | "pathname">

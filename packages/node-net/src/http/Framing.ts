@@ -21,7 +21,10 @@ const none: BodyEnd = { _tag: "Length", length: 0 }
 const listOf = (values: ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
   (values ?? []).flatMap((value) => value.split(",")).map((each) => each.trim().toLowerCase())
 
-/** Returns the length in bytes; undefined without a Content-Length. Equal values count once (RFC 9110, section 8.6). */
+/**
+ * Returns the length in bytes, or `invalid` if the values are not lengths or differ. Undefined without a
+ * Content-Length. Source: RFC 9110, section 8.6.
+ */
 const lengthOf = (values: ReadonlyArray<string> | undefined): number | undefined | "invalid" => {
   if (values === undefined) return undefined
   const [first, ...others] = new Set(listOf(values))
@@ -35,8 +38,8 @@ const lengthOf = (values: ReadonlyArray<string> | undefined): number | undefined
 }
 
 /**
- * Determines the end of a response body from its head. Returns a failure if the head is invalid. As in Go, chunked
- * coding takes precedence over Content-Length. The connection of a response with both is not reused, since an
+ * Determines from the head of a response where its body ends. Returns a failure if the head is invalid. As in Go,
+ * chunked coding takes precedence over Content-Length. The connection of a response with both is not reused, since an
  * intermediary may have read the response differently (RFC 9112, section 6.1).
  */
 export const framingOf = (

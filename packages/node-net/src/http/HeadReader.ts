@@ -10,9 +10,9 @@ export const headTooLong = new ConnectionFailure({
   isRetryable: false
 })
 
-/** The head of a response. All text is Latin-1: each character is one byte. */
+/** The head of a response. All text is Latin-1, so that each character is one byte. */
 export interface ResponseHead {
-  /** 0 for HTTP/1.0; 1 for HTTP/1.1 and any other version with one digit before and after the dot. */
+  /** 0 for HTTP/1.0, and 1 for every other version with one digit before and one digit after the dot. */
   readonly minorVersion: 0 | 1
   readonly status: number
   /** The values of each field, by lowercase field name. The values are in the order of the response. */
@@ -29,7 +29,7 @@ const invalidCharacter = /[\0-\x08\x0a-\x1f\x7f]/
 
 const isBlank = (text: string, at: number): boolean => text[at] === " " || text[at] === "\t"
 
-// Uses no regular expression: an expression for trailing blanks takes quadratic time for a long run of blanks.
+// Uses no regular expression, because one for trailing blanks takes quadratic time for a long run of blanks.
 const trim = (text: string): string => {
   let start = 0
   let end = text.length
@@ -52,8 +52,8 @@ const unfold = (lines: ReadonlyArray<string>): ReadonlyArray<string> | undefined
 }
 
 /**
- * Parses a head as Go's net/textproto does: lines end in CR LF or LF, a line that begins with a blank continues the
- * previous line (RFC 9112, section 5.2), and a field whose name contains a space is skipped. Returns undefined for an
+ * Parses a head as Go's net/textproto does. Lines end in CR LF or LF. A line that begins with a blank continues the
+ * previous line (RFC 9112, section 5.2). A field whose name contains a space is skipped. Returns undefined for an
  * invalid head.
  */
 export const parseHead = (text: string): ResponseHead | undefined => {
@@ -84,7 +84,10 @@ export const parseHead = (text: string): ResponseHead | undefined => {
 
 const beginning = "HTTP/"
 
-/** Returns the failure of a response that does not begin with `HTTP/`. TLS records begin with a byte from 20 to 23. */
+/**
+ * Returns the failure of a response that does not begin with `HTTP/`. If the response is a TLS record, the failure says
+ * so. TLS records begin with a byte from 20 to 23.
+ */
 const otherProtocol = (start: string): ConnectionFailure =>
   [20, 21, 22, 23].includes(start.charCodeAt(0))
     ? new ConnectionFailure({
@@ -157,7 +160,10 @@ export class HeadReader {
     if (this.#length <= maxHeadLength) this.#pieces.push(Uint8Array.prototype.slice.call(bytes, 0, length))
   }
 
-  /** Parses the complete head. If the head is informational (1xx), the reader can then take the next head. */
+  /**
+   * Parses the complete head. Returns a failure if it is invalid. If the head is informational (1xx), the reader can
+   * then take the next head.
+   */
   finish(): ResponseHead | ConnectionFailure {
     const text = Buffer.concat(this.#pieces)
       .toString("latin1")

@@ -5,7 +5,7 @@ import { framingOf } from "./Framing.ts"
 import { HeadReader, type ResponseHead } from "./HeadReader.ts"
 import { IncomingBody } from "./IncomingBody.ts"
 
-/** A request that can be sent on a connection. All text is Latin-1: each character is one byte. */
+/** A request that can be sent on a connection. All text is Latin-1, so that each character is one byte. */
 export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST"
   /** The request target, as in the request line. */
@@ -23,20 +23,19 @@ export interface HttpResponse {
   readonly body: IncomingBody
 }
 
-/** Receives the outcome of a request: one of the functions is called, once. */
+/** Receives the outcome of a request. Exactly one of the functions is called, and only once. */
 export interface ResponseListener {
   readonly onResponse: (response: HttpResponse) => void
   /** `isBeforeResponse` is true if the connection failed before the first byte of a response arrived. */
   readonly onFailure: (failure: ConnectionFailure, isBeforeResponse: boolean) => void
 }
 
-/** Is notified when a connection becomes idle or is closed. */
+/** The object that a connection notifies when it becomes idle or is closed. */
 export interface ConnectionOwner {
   readonly onIdle: (connection: HttpConnection) => void
   readonly onClosed: (connection: HttpConnection) => void
 }
 
-/** The state of reading a body. */
 type BodyState =
   | { readonly _tag: "Length"; left: number }
   | { readonly _tag: "Chunked"; readonly decoder: ChunkedDecoder }
@@ -46,7 +45,9 @@ const notToken = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/
 const notValue = /[^\t\x20-\x7e\x80-\xff]/
 const notTarget = /[^\x21-\x7e\x80-\xff]/
 
-/** Fields with one value. If a response has several values, the first counts, as in Go's `Header.Get`. */
+/**
+ * Fields with one value. If a response has several values of such a field, the first is used, as in Go's `Header.Get`.
+ */
 const singleValued: ReadonlySet<string> = new Set([
   "age",
   "content-length",
@@ -70,7 +71,7 @@ const headersOf = ({ fields }: ResponseHead): Readonly<Record<string, string>> =
   return headers
 }
 
-/** Returns the bytes of a request; undefined if its head has a character that HTTP does not allow. */
+/** Returns the bytes of a request. Undefined if its head has a character that HTTP does not allow. */
 export const serializeRequest = ({ body, headers, method, target }: HttpRequest): Uint8Array | undefined => {
   const hasLength = body !== undefined || method === "POST"
   const fields = Object.entries(headers).filter(
@@ -100,8 +101,9 @@ const invalidRequest = new ConnectionFailure({
 })
 
 /**
- * HTTP/1.1 on one socket, one request at a time. Does not use Node's parser, which refuses responses that registries
- * send and Go accepts, and hangs in its lenient mode (docs/registries.md has a table).
+ * Sends HTTP/1.1 requests on one socket, one at a time. Does not use Node's parser, because it refuses some responses
+ * that registries send and Go accepts. In its lenient mode, Node's parser hangs. docs/registries.md has a table of such
+ * responses.
  */
 export class HttpConnection {
   readonly socket: Socket
@@ -134,7 +136,7 @@ export class HttpConnection {
     return !this.#isClosed && !this.socket.destroyed && this.socket.writable
   }
 
-  /** Sends a request. Call it only when no other request is in progress. */
+  /** Sends a request, and reports its outcome to `listener`. Call it only when no other request is in progress. */
   send(request: HttpRequest, listener: ResponseListener): void {
     const bytes = serializeRequest(request)
     if (bytes === undefined) {
@@ -179,7 +181,7 @@ export class HttpConnection {
     this.#startBody(head, rest)
   }
 
-  /** Starts the body. `rest` contains the bytes after the head. */
+  /** Passes the response to the listener, then begins to deliver its body. `rest` contains the bytes after the head. */
   #startBody(head: ResponseHead, rest: Uint8Array): void {
     const framing = framingOf(head, this.#method)
     if (framing instanceof ConnectionFailure) return this.#fail(framing)
@@ -225,8 +227,8 @@ export class HttpConnection {
   }
 
   /**
-   * Completes a response. Makes the connection idle before it ends the body, so that the consumer's next request can
-   * reuse the connection.
+   * Completes a response. If the connection is reusable, makes it idle before the body ends, so that the consumer's
+   * next request can reuse it. Otherwise closes the connection.
    */
   #complete(body: IncomingBody, hasMore: boolean): void {
     this.#body = undefined

@@ -6,9 +6,9 @@ import type { HttpResponse, HttpConnection, HttpRequest } from "./HttpConnection
 export interface HttpPoolOptions {
   /** Connects to the server. Calls `onSocket` for each socket. If connecting fails, the pool destroys these sockets. */
   readonly connect: (onSocket: (socket: Socket) => void) => Effect.Effect<HttpConnection, ConnectionFailure>
-  /** The maximum number of open connections; further requests wait for a connection. */
+  /** The maximum number of open connections. Further requests wait for a connection. */
   readonly maxConnections: number
-  /** The maximum number of idle connections; further ones are closed. */
+  /** The maximum number of idle connections. Further ones are closed. */
   readonly maxIdleConnections: number
   /** The time after which an idle connection is closed. */
   readonly idleTimeout: Duration.Input
@@ -24,11 +24,11 @@ export interface SendOptions {
 export interface HttpPool {
   /**
    * Sends a request and returns its response as soon as the head has arrived. When the signal aborts, the body is
-   * cancelled and its connection is closed. The signal does not stop the request before the head has arrived: only an
+   * cancelled and its connection is closed. Before the head has arrived, the signal does not stop the request. Only an
    * interruption does.
    *
-   * As in Go, an idempotent request is sent again on another connection if its connection was stale: the pool reused
-   * the connection, and the server closed it before the first byte of the response.
+   * As in Go, an idempotent request is sent again on another connection if its connection was stale. A connection is
+   * stale if the pool reused it and the server closed it before the first byte of the response.
    */
   readonly send: (
     request: HttpRequest,
@@ -38,7 +38,7 @@ export interface HttpPool {
   readonly retire: () => void
 }
 
-/** The result of waiting: an idle connection, or undefined if the request may make a new connection. */
+/** An idle connection for a waiting request, or undefined if the request may make a new connection. */
 type Turn = HttpConnection | undefined
 
 /** The failure of one attempt. `isStale` is true if its connection was stale (see {@link HttpPool.send}). */
@@ -68,8 +68,8 @@ class Connections {
   }
 
   /**
-   * Takes an idle connection, makes one, or waits for one. Call it in an uninterruptible region and use the connection
-   * at once: the pool loses a connection that is not used.
+   * Takes an idle connection, makes a connection, or waits for one. Call it in an uninterruptible region and use the
+   * connection at once. Otherwise, the pool can lose the connection.
    */
   acquire(restore: Restore): Effect.Effect<HttpConnection, ConnectionFailure> {
     return Effect.suspend(() => {
@@ -165,7 +165,7 @@ class Connections {
     this.#release()
   }
 
-  /** Releases a slot. The request that has waited longest gets the slot. */
+  /** Gives a slot to the request that has waited longest. If no request waits, frees the slot. */
   #release(): void {
     const [waiting] = this.#waiting
     if (waiting === undefined) this.#slots--

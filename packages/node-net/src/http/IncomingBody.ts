@@ -2,7 +2,7 @@ import type { ConnectionFailure } from "../ConnectionFailure.ts"
 
 /** Receives the bytes of a body. */
 export interface BodySink {
-  /** If `isBorrowed`, the bytes are overwritten after the function has returned. */
+  /** If `isBorrowed`, the bytes may be overwritten after the function has returned. */
   readonly onBytes: (bytes: Uint8Array, isBorrowed: boolean) => void
   /** Called once. The body is complete if `failure` is undefined. */
   readonly onEnd: (failure: ConnectionFailure | undefined) => void
@@ -27,14 +27,14 @@ export class IncomingBody {
     this.#source = source
   }
 
-  /** Delivers bytes; called by the connection. */
+  /** Delivers bytes to the sink. Called by the connection. */
   deliver(bytes: Uint8Array, isBorrowed: boolean): void {
     if (this.#sink !== undefined) return this.#sink.onBytes(bytes, isBorrowed)
     this.#pending.push(isBorrowed ? Uint8Array.prototype.slice.call(bytes) : bytes)
     this.#source?.pause()
   }
 
-  /** Ends the body; called by the connection. */
+  /** Ends the body. Called by the connection. */
   end(failure: ConnectionFailure | undefined): void {
     if (this.#source === undefined) return
     this.#source = undefined
@@ -60,7 +60,7 @@ export class IncomingBody {
     this.#source?.resume()
   }
 
-  /** Cancels the body: closes its connection, unless the body is complete. */
+  /** Cancels the body by closing its connection, unless the body is complete. */
   cancel(): void {
     if (this.#source === undefined) return
     this.#pending = []

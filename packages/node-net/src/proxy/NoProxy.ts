@@ -2,7 +2,7 @@ import type { BlockList } from "node:net"
 import { toAscii } from "../HostName.ts"
 import { net } from "../NodeModules.ts"
 
-/** A server: a name in lowercase ASCII or an IP address without brackets, and a port. */
+/** A server and its port. `hostname` is a name in lowercase ASCII or an IP address without brackets. */
 export interface Destination {
   readonly hostname: string
   readonly port: number
@@ -82,10 +82,12 @@ const isLoopback = (hostname: string, address: Address | undefined): boolean =>
   (address?.family === "ipv4" && address.text.startsWith("127."))
 
 /**
- * Parses NO_PROXY into a predicate that is true for servers to reach without a proxy. Loopback servers are always
- * reached without a proxy. Follows golang.org/x/net/http/httpproxy. Entries are separated by commas. An entry is a name
- * (with its subdomains), a name after `.` or `*.` (its subdomains only), an IP address, a subnet, or `*` for all
- * servers. Names and addresses may have a port. Other entries are skipped.
+ * Parses the value of NO_PROXY. Returns a function that is true for servers that are reached without a proxy. Loopback
+ * servers always are. Follows golang.org/x/net/http/httpproxy.
+ *
+ * Entries are separated by commas. An entry is a name, an IP address, a subnet, or `*` for all servers. A name includes
+ * its subdomains. A name after `.` or `*.` means only its subdomains. Names and addresses may have a port. Other
+ * entries are skipped.
  */
 export const parse = (text: string): ((destination: Destination) => boolean) => {
   const entries = text

@@ -1,15 +1,15 @@
 import { Data, Redacted, Result } from "effect"
 import { HttpUrl } from "../HttpUrl.ts"
 
-/** A forward proxy. */
+/** A forward proxy and the credentials for it. */
 export interface Proxy {
-  /** The protocol between this program and the proxy. A tunnel to an https server works with both. */
+  /** The protocol of the connection to the proxy. A tunnel to an https server works with both. */
   readonly protocol: "http:" | "https:"
   readonly hostname: string
   readonly port: number
-  /** The value of the Proxy-Authorization field; undefined if the proxy's address has no credentials. */
+  /** The value of the Proxy-Authorization field. Undefined if the proxy's address has no credentials. */
   readonly authorization: Redacted.Redacted | undefined
-  /** The name of the setting with the proxy's address, for messages: `HTTPS_PROXY`, `proxy-url`. */
+  /** The name of the setting with the proxy's address, for messages, such as `HTTPS_PROXY` or `proxy-url`. */
   readonly setting: string
 }
 
@@ -17,7 +17,7 @@ const accepted = "http://[USER:PASSWORD@]HOST[:PORT], https://..., or HOST[:PORT
 
 /** The error for a proxy address that cannot be used. Contains no part of the address, which may hold credentials. */
 export class UnusableProxy extends Data.TaggedError("UnusableProxy")<{
-  /** The name of the setting with the address: `HTTPS_PROXY`, `proxy-url`. */
+  /** The name of the setting with the address, such as `HTTPS_PROXY` or `proxy-url`. */
   readonly setting: string
   readonly reason: string
 }> {
@@ -36,9 +36,9 @@ const authorizationOf = ({ userInfo }: HttpUrl): Redacted.Redacted | undefined =
 const otherSchemes = /^(?:socks(?:4|4a|5|5h)?|ftp|file|wss?|tcp|ssh|quic|h2)$/i
 
 /**
- * Parses a proxy address as golang.org/x/net/http/httpproxy does: the default scheme is http. Also fails for addresses
- * that Go's net/http refuses only when it sends a request, and for socks5, which this program does not support.
- * `setting` is the name of the setting with the address.
+ * Parses a proxy address as golang.org/x/net/http/httpproxy does, with http as the default scheme. Also fails for
+ * addresses that Go's net/http refuses only when it sends a request. Fails for socks5 too, because node-net does not
+ * support it. `setting` is the name of the setting with the address.
  */
 export const parseProxy = (text: string, setting: string): Result.Result<Proxy, UnusableProxy> => {
   const unusable = (reason: string) => Result.fail(new UnusableProxy({ setting, reason }))

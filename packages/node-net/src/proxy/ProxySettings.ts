@@ -7,8 +7,8 @@ import { parseProxy, type Proxy, type UnusableProxy } from "./Proxy.ts"
 /** Chooses the proxy for a request. */
 export interface ProxySettings {
   /**
-   * Returns the proxy for a server; undefined for a direct connection. Fails if HTTP_PROXY is set in a CGI program,
-   * because a client can set the variable there.
+   * Returns the proxy for a server. Undefined for a direct connection. Fails for an http server if HTTP_PROXY is set in
+   * a CGI program, because a client can set HTTP_PROXY there.
    */
   readonly proxyFor: (
     protocol: "http:" | "https:",
@@ -16,7 +16,7 @@ export interface ProxySettings {
   ) => Result.Result<Proxy | undefined, ConnectionFailure>
 }
 
-/** No proxy for any server. */
+/** Chooses a direct connection for every server. */
 export const none: ProxySettings = { proxyFor: () => Result.succeed(undefined) }
 
 /** Uses one proxy for all servers, including loopback, as client-go does with the `proxy-url` of a kubeconfig. */
@@ -31,7 +31,7 @@ interface Variable {
   readonly value: string
 }
 
-/** Returns the lowercase variable if it is not empty, or else the uppercase variable. */
+/** Returns the lowercase variable if it is not empty, or else the uppercase variable. Undefined if both are empty. */
 const find = (env: EnvironmentVariables, name: string): Variable | undefined => {
   for (const each of [name.toLowerCase(), name]) {
     const value = env[each]?.trim() ?? ""
@@ -50,7 +50,7 @@ const refusedByCgi = (name: string): ConnectionFailure =>
   })
 
 /**
- * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY by the rules of golang.org/x/net/http/httpproxy, with these differences:
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY by the rules of golang.org/x/net/http/httpproxy, with four differences.
  * Lowercase variables take precedence. Blanks around values are removed. An unusable proxy address is an error,
  * although Go ignores it. A socks5 address is an error too, although Go can use it.
  */

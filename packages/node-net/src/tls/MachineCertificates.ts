@@ -2,7 +2,7 @@ import type { EnvironmentVariables } from "../EnvironmentVariables.ts"
 import { fs } from "../NodeModules.ts"
 import * as PemCertificates from "./PemCertificates.ts"
 
-/** The certificate files of Linux distributions; only the first readable file is used. Source: Go's root_linux.go. */
+/** The certificate files of Linux distributions. Only the first readable file is used. Source: Go's root_linux.go. */
 const files = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -34,8 +34,8 @@ const plain = (block: string): string => block.replace(/\s+/g, "")
 
 /**
  * Returns the certificates (PEM) that the machine trusts, without those in `known`. As in Go, reads the file that
- * SSL_CERT_FILE names (default: the first readable file of a list) and all files in the directories that SSL_CERT_DIR
- * names, separated by colons (default: a list). Skips files that cannot be read.
+ * SSL_CERT_FILE names, or the first readable file of `files`. Also reads all files in the directories that SSL_CERT_DIR
+ * names, separated by colons, or else in `directories`. Skips files that cannot be read.
  */
 export const read = (env: EnvironmentVariables, known: ReadonlyArray<string>): ReadonlyArray<string> => {
   const { SSL_CERT_DIR: directory = "", SSL_CERT_FILE: file = "" } = env

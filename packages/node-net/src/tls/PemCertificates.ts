@@ -25,7 +25,7 @@ const certificateOf = (block: string): string | undefined => {
 
 /**
  * Reads the certificates in a PEM text. Like Go's `AppendCertsFromPEM`, ignores comments and keys, and skips unreadable
- * blocks. Line breaks may be of any kind.
+ * blocks. Accepts any line breaks.
  */
 export const parse = (text: string): PemCertificates => {
   const blocks = text.split(begin).slice(1).map(certificateOf)

@@ -9,7 +9,7 @@ export interface ClientIdentity {
   readonly key: SecureContextOptions["key"]
 }
 
-// Level 1 accepts RSA keys of 1024 bits, as Go does; OpenSSL's default level 2 requires 2048.
+// Level 1 accepts RSA keys of 1024 bits, as Go does. OpenSSL's default level 2 requires 2048 bits.
 const ciphers = `${tls.DEFAULT_CIPHERS}:@SECLEVEL=1`
 
 const contextOf = (
@@ -24,7 +24,7 @@ const contextOf = (
     ...identity
   })
 
-/** Makes TLS contexts that trust the system's certificates, given certificates, or both. */
+/** Makes TLS contexts that trust the system's certificates, the caller's certificates, or both. */
 export interface SecureContexts {
   /** Returns a context that trusts the system's certificates and `authorities` (PEM). */
   readonly withSystem: (authorities: ReadonlyArray<string>, identity?: ClientIdentity) => SecureContext
@@ -33,9 +33,9 @@ export interface SecureContexts {
 }
 
 /**
- * Makes `SecureContexts` for this process. The system's certificates are Node's (Mozilla's, and NODE_EXTRA_CA_CERTS)
- * and the machine's. As in Go, the machine's certificates are read once, on first use. `env` has the environment
- * variables of the process, of which SSL_CERT_FILE and SSL_CERT_DIR are used.
+ * Makes `SecureContexts` for this process. The system's certificates are those of Mozilla, of NODE_EXTRA_CA_CERTS and
+ * of the machine. As in Go, the machine's certificates are read once, on first use. `env` has the environment variables
+ * of the process, of which SSL_CERT_FILE and SSL_CERT_DIR are used.
  */
 export const make = (env: EnvironmentVariables): SecureContexts => {
   let machine: ReadonlyArray<string> | undefined

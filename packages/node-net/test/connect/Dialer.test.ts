@@ -30,7 +30,10 @@ const v6 = (address: string): Dialer.HostAddress => ({ address, family: 6 })
 
 const settled = Effect.repeat(Effect.yieldNow, { times: 100 })
 
-/** Dials a name with these addresses. `attempts` contains the started connection attempts, in order. */
+/**
+ * Starts to dial `hostname` with a lookup that returns `addresses`. `attempts` contains the connection attempts, in the
+ * order of their start.
+ */
 const dialing = Effect.fnUntraced(function* (
   addresses: ReadonlyArray<Dialer.HostAddress>,
   hostname: string = "server.test"

@@ -48,7 +48,7 @@ const setUp = Effect.fnUntraced(function* (
 
 const statusOf = (outcome: Outcome): number => ("status" in outcome ? outcome.status : 0)
 
-/** Asserts that a failure contains no part of the proxy's credentials. */
+/** Asserts that a failure contains no part of the proxy's credentials. Returns the failure. */
 const withoutSecrets = (failure: ConnectionFailure): ConnectionFailure => {
   const shown = `${failure.detail} ${JSON.stringify(failure)} ${failure.stack}`
   for (const secret of [login.username, login.password, encodeURIComponent(login.password)]) {

@@ -4,7 +4,7 @@ import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
 import { IncomingBody } from "@registry-packages-proxy/node-net/http/IncomingBody"
 import { Effect, Fiber, References } from "effect"
 
-/** Opens a body, to which the test delivers bytes by `arrive`. */
+/** Opens a body. `arrive` delivers bytes to the body, and `pull` takes them as text. */
 const open = Effect.gen(function* () {
   const body: IncomingBody = new IncomingBody({
     pause: () => {},
@@ -32,7 +32,7 @@ it.effect("a pull waits for the next bytes after an earlier pull was interrupted
     for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow
     arrive("more")
     assert.strictEqual(yield* Fiber.join(third), "more")
-    // Prevents yields of the scheduler: a fiber that is interrupted after it has taken bytes loses these bytes.
+    // The scheduler must not yield, because a fiber that is interrupted after it has taken bytes loses these bytes.
   }).pipe(Effect.scoped, Effect.provideService(References.PreventSchedulerYield, true))
 )
 

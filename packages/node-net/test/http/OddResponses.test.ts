@@ -31,7 +31,10 @@ const check = ({ expected }: OddResponse, outcome: Outcome): void => {
 const silent = (): Socket =>
   new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() }) as unknown as Socket
 
-/** Delivers a response in pieces. Each piece overwrites the memory of the previous one. */
+/**
+ * Delivers a response to a connection in pieces. Each piece overwrites the memory of the previous piece. Returns the
+ * outcome of the request.
+ */
 const inPieces = (answer: OddResponse, cuts: ReadonlyArray<number>): Effect.Effect<Outcome> =>
   Effect.callback<Outcome>((resume) => {
     const socket = silent()

@@ -8,7 +8,7 @@ import fc from "fast-check"
 
 const urlOf = (text: string): HttpUrl => Result.getOrThrow(HttpUrl.parse(utf8AsLatin1(text)))
 
-/** Returns the proxy for a URL as `http://host port`, or `direct`, or the error. */
+/** Returns the proxy for a URL as `http://host port`, or `direct`, or the message of the error. */
 const route = (env: EnvironmentVariables, address: string): string => {
   const url = urlOf(address)
   return Result.match(ProxySettings.fromEnvironment(env), {

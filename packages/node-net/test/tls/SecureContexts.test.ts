@@ -9,7 +9,7 @@ import { join } from "node:path"
 import type { SecureContext } from "node:tls"
 import { ask, clientOf, failureOf } from "../Harness.ts"
 
-/** Connects with `context` to a server with the certificate `tls`. Returns `ok`, or the failure. */
+/** Connects with `context` to a server with the certificate `tls`. Returns `ok`, or the detail of the failure. */
 const connect = Effect.fnUntraced(function* (
   tls: Certificates.IssuedCertificate,
   context: SecureContext,

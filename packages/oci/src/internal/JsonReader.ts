@@ -1,4 +1,4 @@
-/** The maximum nesting depth. Source: Go's encoding/json, which most clients use to read manifests. */
+/** The maximum nesting depth of a JSON text. Source: Go's encoding/json, which most clients use to read manifests. */
 export const maxDepth = 10_000
 
 /** The text is not JSON, or is nested deeper than {@link maxDepth}. */
@@ -21,18 +21,18 @@ const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 const isHex = (byte: number): boolean =>
   isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
 
-/** True for the second byte of an escape other than `\u`: `"` `\` `/` `b` `f` `n` `r` `t`. */
+/** True if `byte` is the second byte of an escape other than `\u`, such as the `n` of `\n`. */
 const isEscape = (byte: number): boolean => '"\\/bfnrt'.includes(String.fromCharCode(byte))
 
 const literals = ["true", "false", "null"] as const
 
 /**
  * Reads JSON bytes, and decodes only the values that the caller asks for. A hostile text therefore costs time in
- * proportion to its length, and almost no memory. Each method for a value reads the next value. The method throws
- * {@link NotJson} if this value is not valid JSON.
+ * proportion to its length, and almost no memory. Each method that reads a value reads the next value of the text. It
+ * throws {@link NotJson} if this value is not valid JSON.
  *
- * Follows Go's encoding/json: keys match in any case, and bytes in a string that are not UTF-8 are replaced. Skips a
- * byte order mark.
+ * Follows Go's encoding/json. Keys match in upper and lower case. Bytes in a string that are not UTF-8 are replaced.
+ * Skips a byte order mark.
  */
 export class JsonReader {
   readonly #bytes: Buffer
@@ -44,7 +44,7 @@ export class JsonReader {
     this.#at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
   }
 
-  /** Throws if anything but whitespace is left. */
+  /** Throws {@link NotJson} if anything but whitespace is left in the text. */
   end(): void {
     this.#skipWhitespace()
     if (this.#at < this.#bytes.length) throw new NotJson()
@@ -81,9 +81,9 @@ export class JsonReader {
   }
 
   /**
-   * Reads an object. Returns the position of each key's value. If a key occurs more than once, returns the position of
-   * its last value. `keys` may contain only lowercase ASCII letters and dots. Throws if the next value is not an
-   * object.
+   * Reads an object. Returns the position of the value of each key in `keys`. If a key occurs more than once, returns
+   * the position of its last value. `keys` may contain only lowercase ASCII letters and dots. Throws {@link NotJson} if
+   * the next value is not an object.
    */
   fields<const Key extends string>(keys: ReadonlyArray<Key>): { readonly [K in Key]?: number } {
     const found: { [K in Key]?: number } = {}
@@ -97,7 +97,10 @@ export class JsonReader {
     return found
   }
 
-  /** Reads an array and calls `visit` with the position of each element. Throws if the next value is not an array. */
+  /**
+   * Reads an array and calls `visit` with the position of each element. Throws {@link NotJson} if the next value is not
+   * an array.
+   */
   array(visit: (position: number) => void): void {
     this.#enter(openBracket)
     if (this.#closes(closeBracket)) return
@@ -180,7 +183,8 @@ export class JsonReader {
   }
 
   /**
-   * Reads a key and its colon. Returns the element of `keys` that matches in any case. Undefined if no element matches.
+   * Reads a key and its colon. Returns the element of `keys` that equals the key in upper or lower case. Undefined if
+   * there is none.
    */
   #key<Key extends string>(keys: ReadonlyArray<Key>): Key | undefined {
     const start = this.#position + 1
@@ -190,7 +194,7 @@ export class JsonReader {
     return keys.find((key) => (isEscaped || key.length === end - start) && this.#isText(key, start, end))
   }
 
-  /** True if the string between two positions equals `text` in any case. `text` is in lowercase. */
+  /** True if the string between two positions equals `text` in upper or lower case. `text` is in lowercase. */
   #isText(text: string, start: number, end: number): boolean {
     let at = start
     for (let index = 0; index < text.length; index++) {

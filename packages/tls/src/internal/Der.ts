@@ -23,7 +23,7 @@ export const explicit = (number: number, content: Uint8Array): Buffer => tagged(
 /** Encodes a context-specific primitive value, `[number] IMPLICIT`. */
 export const implicit = (number: number, content: Uint8Array): Buffer => tagged(0x80 + number, content)
 
-/** Encodes an object identifier from its dotted form. */
+/** Encodes an object identifier from its dotted form, such as `2.5.4.3`. */
 export const oid = (dotted: string): Buffer => {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number)
   const bytes = [first * 40 + second]
@@ -35,7 +35,7 @@ export const oid = (dotted: string): Buffer => {
   return tagged(0x06, Buffer.from(bytes))
 }
 
-/** Encodes a time as GeneralizedTime, the form for times from 2050 on. */
+/** Encodes a time as GeneralizedTime, which RFC 5280 requires for times from 2050 on. */
 const generalized = (date: Date): Buffer => tagged(0x18, Buffer.from(`${digits(date)}Z`))
 const utc = (date: Date): Buffer => tagged(0x17, Buffer.from(`${digits(date).slice(2)}Z`))
 const digits = (date: Date): string => date.toISOString().replaceAll(/\D/g, "").slice(0, 14)

@@ -5,7 +5,7 @@ export interface DerValue {
 }
 
 /**
- * Reads the values in the content of a constructed value. Supports only tags of one byte. Throws if a value is longer
+ * Returns the values in the content of a constructed value. Supports only tags of one byte. Throws if a value is longer
  * than `content`.
  */
 export const readValues = (content: Buffer): ReadonlyArray<DerValue> => {

@@ -6,7 +6,7 @@ const maxSize = 1024 * 1024
 
 /** The content of several files, or the reason why one of them cannot be read. */
 export interface FileReading {
-  /** Text that identifies the content, or the reason. Equal for equal readings. */
+  /** Identifies the content of the files, or the reason why a file cannot be read. Equal for equal readings. */
   readonly contentHash: string
   readonly texts: Result.Result<ReadonlyArray<string>, string>
 }
@@ -31,7 +31,7 @@ const readOne = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: st
   return yield* fs.readFileString(path)
 })
 
-/** Reads files as text. Never fails: if a file cannot be read, the result contains the reason. */
+/** Reads files as text. Never fails. If a file cannot be read, the result contains the reason. */
 export const read = (fs: FileSystem.FileSystem, paths: ReadonlyArray<string>): Effect.Effect<FileReading> =>
   Effect.forEach(paths, (path) =>
     Effect.mapError(readOne(fs, path), (error) => (typeof error === "string" ? error : explain(path, error)))

@@ -10,15 +10,18 @@ export interface CachedDecision<A> {
   readonly freshUntil: number
   /** Before this time, the decision is reused if the API server is unreachable. */
   readonly staleUntil: number
-  /** After a failed review, the earliest time of the next review; 0 if no review has failed. */
+  /**
+   * The earliest time of the next review after a failed review. 0 if no review has failed since the decision was
+   * cached.
+   */
   retryAt: number
 }
 
 type Decisions<A> = Map<string, CachedDecision<A>>
 
 /**
- * A bounded cache of decisions by key, in three classes: acceptances of allowed users, other acceptances, refusals. A
- * new decision evicts only the least recently used decision of its own class.
+ * A bounded cache of decisions by key. Acceptances of allowed users, other acceptances, and refusals are three classes
+ * with separate limits. A new decision evicts only the least recently used decision of its own class.
  */
 export class DecisionCache<A> {
   readonly #isAllowedUser: (value: A) => boolean
@@ -31,7 +34,10 @@ export class DecisionCache<A> {
     this.#isAllowedUser = isAllowedUser
   }
 
-  /** Returns the decision for `key`, fresh or stale; undefined if there is none, or its `staleUntil` has passed. */
+  /**
+   * Returns the decision for `key`, fresh or stale. Undefined if there is none, if its `staleUntil` has passed, or if
+   * the clock was set back to before the decision.
+   */
   get(key: string, now: number): CachedDecision<A> | undefined {
     return (
       look(this.#allowedUsers, key, now) ?? look(this.#otherUsers, key, now) ?? look(this.#refusals, key, now)
@@ -52,7 +58,10 @@ export class DecisionCache<A> {
   }
 }
 
-/** Adds a decision. If there are too many, evicts the least recently used one and returns it. */
+/**
+ * Adds a decision. If there are then too many decisions, evicts the least recently used decision, and returns its key
+ * and the decision. Otherwise returns undefined.
+ */
 const add = <A>(
   decisions: Decisions<A>,
   key: string,

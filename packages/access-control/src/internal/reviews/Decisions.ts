@@ -23,7 +23,7 @@ interface Options<A> {
   readonly lifetime: (verdict: Option.Option<A>) => Duration.Duration
   /** Returns true if the accepted user was recently allowed access. */
   readonly isAllowedUser: (value: A) => boolean
-  /** The lane of all reviews, except renewals for allowed users: these use the lane `renewal`. */
+  /** The lane of all reviews except renewals for allowed users. Such renewals use the lane `renewal`. */
   readonly lane: Lane
 }
 
@@ -31,11 +31,11 @@ interface DecisionRequest<A> {
   /** Identifies everything that the decision depends on. Contains no secret. */
   readonly key: string
   readonly review: Effect.Effect<Option.Option<A>, ReviewError>
-  /** The expiry of the caller's credentials, in milliseconds since the epoch; infinite if they do not expire. */
+  /** The expiry of the caller's credentials, in milliseconds since the epoch. Infinite if they do not expire. */
   readonly expiresAt: number
 }
 
-/** A review, queued or sent, that all callers with the same key wait for. */
+/** A queued or sent review. All callers with the same `key` wait for it. */
 interface PendingReview<A> {
   readonly decision: Deferred.Deferred<Decision<A>, Undecided>
   callers: number
@@ -43,7 +43,7 @@ interface PendingReview<A> {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** Returns the cached decision if it can be used without a review. */
+/** Returns the cached decision if it can be used without a review, else undefined. */
 const usable = <A>(entry: CachedDecision<A>, now: number): Decision<A> | undefined =>
   now < entry.freshUntil
     ? { verdict: entry.verdict, from: "memory" }
@@ -52,11 +52,10 @@ const usable = <A>(entry: CachedDecision<A>, now: number): Decision<A> | undefin
       : undefined
 
 /**
- * Makes functions that decide by one kind of review. Fresh decisions come from the cache. Concurrent requests with the
- * same key share one review. If the API server is unreachable, a stale decision is reused.
+ * Makes the functions `decide` and `cached` for one kind of review. Fresh decisions come from the cache. Concurrent
+ * requests with the same key share one review. If the API server is unreachable, a stale decision is reused.
  *
- * A review that was sent completes even if all its callers leave. A queued review is dropped when its last caller
- * leaves.
+ * A review in progress continues even if all its callers leave. A queued review is dropped when its last caller leaves.
  */
 export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
   const { isAllowedUser, kind, lifetime, queue } = options
@@ -168,14 +167,17 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
   }
 
   return {
-    /** Decides a request, from the cache or by a review. */
+    /**
+     * Returns a decision from the cache or from a review. Fails with `Undecided` if the review fails and the cache has
+     * no decision that may be reused.
+     */
     decide: (request: DecisionRequest<A>): Effect.Effect<Decision<A>, Undecided> =>
       Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<Decision<A>, Undecided> => {
         const entry = cache.get(request.key, now)
         const cached = entry === undefined ? undefined : usable(entry, now)
         return cached === undefined ? review(request, entry) : Effect.succeed(cached)
       }),
-    /** Returns the cached decision that `decide` would return; undefined if `decide` would send a review. */
+    /** Returns the cached decision that `decide` would return. Undefined if `decide` would wait for a review. */
     cached: (key: string, now: number): Decision<A> | undefined => {
       const entry = cache.get(key, now)
       return entry === undefined ? undefined : usable(entry, now)

@@ -37,9 +37,11 @@ export interface Timer {
  * total and per lane. The lane with the fewest reviews in progress goes first.
  *
  * A lane sends its oldest review first. Once that review has waited for `Limits.newestFirstAfter`, the lane sends its
- * newest review first: the callers of older reviews may have left, and a new caller does not wait behind a flood. While
- * the API server is silent (see `isSilent`), the newest review goes first too, and one review begins per
- * `Limits.probeInterval`.
+ * newest review first. The callers of older reviews may then have left, and a new caller does not wait behind many old
+ * reviews.
+ *
+ * While the API server is silent (see `isSilent`), every lane sends its newest review first. All lanes together then
+ * begin one review per `Limits.probeInterval`.
  */
 export class ReviewLanes {
   readonly #timer: Timer
@@ -60,7 +62,7 @@ export class ReviewLanes {
     return lanes.reduce((sum, lane) => sum + this.#queued[lane].length, 0)
   }
 
-  /** True if the last recorded outcome is a timeout. */
+  /** True if the last recorded outcome of a review is a timeout. */
   get isSilent(): boolean {
     return this.#silent
   }
@@ -70,7 +72,10 @@ export class ReviewLanes {
     return this.#hasPlace(lane) && !this.#isPaused()
   }
 
-  /** Queues a review. It may begin before this method returns. */
+  /**
+   * Queues a review. The review may begin before this method returns. If the lane's queue is full, its oldest review is
+   * evicted.
+   */
   enter(entry: ReviewEntry): void {
     const queue = this.#queued[entry.lane]
     queue.push(entry)
@@ -84,7 +89,7 @@ export class ReviewLanes {
     this.advance()
   }
 
-  /** Removes a queued review, or ends one in progress. Then begins all reviews that may begin now. */
+  /** Removes a queued review, or ends a review in progress. Then begins all reviews that may begin now. */
   leave(entry: ReviewEntry): void {
     if (entry.state === "queued") {
       const queue = this.#queued[entry.lane]

@@ -20,27 +20,31 @@ export interface ReviewRequest<A> {
   readonly kind: ReviewKind
   readonly lane: Lane
   /**
-   * True if the caller can reuse a stale decision. While the API server is silent, such a review is not queued: `send`
-   * fails immediately if it cannot be sent at once.
+   * True if the caller can reuse a stale decision. While the API server is silent, such a review is not queued. `send`
+   * then fails immediately if the review cannot be sent at once.
    */
   readonly hasStaleDecision: boolean
   readonly review: Effect.Effect<A, ReviewError>
 }
 
 /**
- * Sends all reviews, and counts them in the metrics. Limits the number of queued reviews and of reviews in progress,
- * the waiting time and the duration of a review. docs/architecture.md describes the order in which reviews are sent.
+ * Sends all reviews, and counts them in the metrics. Limits how many reviews are queued and in progress, how long a
+ * review is queued, and how long it takes. docs/architecture.md describes the order in which reviews are sent.
  */
 export class ReviewQueue extends Context.Service<
   ReviewQueue,
   {
     /**
      * Queues a review, and sends it when `ReviewLanes` allows. If the caller is interrupted before that, the review
-     * leaves the queue. Fails with `Overloaded` if a newer review evicts this review, or if this review is queued for
-     * too long while the API server answers other reviews.
+     * leaves the queue. Fails with `Overloaded` if a newer review evicts this review. If this review is queued for too
+     * long, fails with `ReviewError` while the API server is silent, else with `Overloaded`. Also fails with
+     * `ReviewError` if the review fails.
      */
     readonly send: <A>(request: ReviewRequest<A>) => Effect.Effect<ReviewResult<A>, ReviewError | Overloaded>
-    /** Counts the caller as waiting while `decision` runs. Fails with `Overloaded` if too many callers wait. */
+    /**
+     * Runs `decision`, and counts its caller as waiting until it ends. Fails with `Overloaded` if `Limits.maxWaiting`
+     * callers already wait.
+     */
     readonly whileWaiting: <A, E>(decision: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
   }
 >()("@registry-packages-proxy/access-control/internal/ReviewQueue") {
@@ -126,7 +130,7 @@ const make = Effect.gen(function* () {
           ? timed(request)
           : Deferred.await(begun).pipe(
               Effect.timeoutOrElse({ duration: Limits.maxQueueTime, orElse: () => tooLate }),
-              // Another review began this review when it ended. The yield leaves the call stack of that other review.
+              // This review began inside the call that ended another review. The yield lets that call return first.
               Effect.andThen(Effect.yieldNow),
               Effect.andThen(timed(request))
             ),

@@ -7,7 +7,7 @@ import {
   forbidden,
   invalid,
   jwt,
-  layerOf,
+  accessControlLayer,
   makeReviews,
   accessResult,
   settle,
@@ -30,7 +30,7 @@ describe("during an outage of the API server", () => {
       assert.strictEqual(yield* tokenResult(), "Undecided: Unreachable")
       assert.strictEqual(yield* tokenResult("bogus"), "Undecided: Unreachable")
       assert.strictEqual(yield* accessResult(), "Undecided: Unreachable")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("a caller without an earlier decision is undecided", () => {
@@ -42,7 +42,7 @@ describe("during an outage of the API server", () => {
       reviews.state.failure = undefined
       assert.strictEqual(yield* tokenResult(), "alice")
       assert.strictEqual(yield* accessResult(), "allowed")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("no decision is reused if the API server forbids reviews or answers nonsense", () => {
@@ -58,7 +58,7 @@ describe("during an outage of the API server", () => {
       // The cached decision stays: a later outage can reuse it.
       reviews.state.failure = unreachable
       assert.strictEqual(yield* tokenResult(), "alice")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("no token is accepted after its own expiry", () => {
@@ -72,7 +72,7 @@ describe("during an outage of the API server", () => {
       assert.strictEqual(yield* tokenResult(ending), "alice")
       yield* TestClock.adjust("1 seconds")
       assert.strictEqual(yield* tokenResult(ending), "NotAuthenticated")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("a review times out after 3 seconds", () => {
@@ -92,7 +92,7 @@ describe("during an outage of the API server", () => {
       assert.strictEqual(yield* Fiber.join(token), "Undecided: Unreachable")
       assert.strictEqual(yield* Fiber.join(access), "Undecided: Unreachable")
       assert.strictEqual(givenUp, 2)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("a stale decision is reused for 10 seconds before the next review", () => {
@@ -107,7 +107,7 @@ describe("during an outage of the API server", () => {
       reviews.state.tokens.delete(token)
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual(yield* tokenResult(), "NotAuthenticated")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("the log has the first failure of each kind and the recovery, without tokens", () => {
@@ -125,6 +125,6 @@ describe("during an outage of the API server", () => {
       assert.match(log.lines[1] ?? "", /^Warn .*service account/)
       assert.match(log.lines[2] ?? "", /^Info .*again/)
       assert.notInclude(log.lines.join(), token)
-    }).pipe(Effect.provide([layerOf(reviews), log.layer]))
+    }).pipe(Effect.provide([accessControlLayer(reviews), log.layer]))
   })
 })

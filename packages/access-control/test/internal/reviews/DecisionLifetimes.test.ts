@@ -3,7 +3,16 @@ import * as TestReviews from "@registry-packages-proxy/testkit/access-control/Re
 import { Effect, Fiber, Option, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Authenticator } from "../../../src/Authenticator.ts"
-import { alice, jwt, layerOf, makeReviews, accessResult, settle, token, tokenResult } from "../../Harness.ts"
+import {
+  alice,
+  jwt,
+  accessControlLayer,
+  makeReviews,
+  accessResult,
+  settle,
+  token,
+  tokenResult
+} from "../../Harness.ts"
 
 describe("lifetimes of decisions", () => {
   it.effect("an accepted token is reviewed again after 2 minutes, and refused if it was revoked", () => {
@@ -17,7 +26,7 @@ describe("lifetimes of decisions", () => {
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* tokenResult(), "NotAuthenticated")
       assert.lengthOf(reviews.receivedReviews.tokens, 2)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("a refused token is reviewed again after 30 seconds", () => {
@@ -30,7 +39,7 @@ describe("lifetimes of decisions", () => {
       assert.lengthOf(reviews.receivedReviews.tokens, 1)
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* tokenResult("new"), "newcomer")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("an accepted token is refused after its own expiry, without a review", () => {
@@ -46,7 +55,7 @@ describe("lifetimes of decisions", () => {
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(yield* tokenResult(short), "NotAuthenticated")
       assert.lengthOf(reviews.receivedReviews.tokens, 1)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("an expired token is refused without a first review, and the error says so", () => {
@@ -62,7 +71,7 @@ describe("lifetimes of decisions", () => {
       )
       assert.strictEqual(error._tag === "NotAuthenticated" ? error.token : error._tag, "expired")
       assert.lengthOf(reviews.receivedReviews.tokens, 0)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("a claimed expiry far in the future does not replace a review", () => {
@@ -70,7 +79,7 @@ describe("lifetimes of decisions", () => {
     return Effect.gen(function* () {
       assert.strictEqual(yield* tokenResult(jwt(1e9)), "NotAuthenticated")
       assert.lengthOf(reviews.receivedReviews.tokens, 1)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("a token with an unreadable expiry is treated as one without expiry", () => {
@@ -82,7 +91,7 @@ describe("lifetimes of decisions", () => {
       yield* TestClock.adjust("119 seconds")
       for (const value of odd) assert.strictEqual(yield* tokenResult(value), "alice")
       assert.lengthOf(reviews.receivedReviews.tokens, odd.length)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("an allowed access is reviewed again after 5 minutes, and denied if the role was removed", () => {
@@ -95,7 +104,7 @@ describe("lifetimes of decisions", () => {
       assert.lengthOf(reviews.receivedReviews.accesses, 1)
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* accessResult(), "Denied")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("a denied access is reviewed again after 30 seconds", () => {
@@ -110,7 +119,7 @@ describe("lifetimes of decisions", () => {
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* accessResult(), "allowed")
       assert.lengthOf(reviews.receivedReviews.accesses, 2)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("lifetimes begin when the review is sent, not when it is answered", () => {
@@ -125,7 +134,7 @@ describe("lifetimes of decisions", () => {
       yield* TestClock.adjust("118 seconds")
       yield* tokenResult()
       assert.lengthOf(reviews.receivedReviews.tokens, 2)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("access decisions depend on uid, groups and extra as well as the name", () => {
@@ -137,7 +146,7 @@ describe("lifetimes of decisions", () => {
       }
       yield* accessResult(TestReviews.authenticatedUser("alice"))
       assert.lengthOf(reviews.receivedReviews.accesses, 4)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("setting the clock back does not extend a lifetime", () => {
@@ -151,6 +160,6 @@ describe("lifetimes of decisions", () => {
       yield* accessResult()
       assert.lengthOf(reviews.receivedReviews.tokens, 2)
       assert.lengthOf(reviews.receivedReviews.accesses, 2)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 })

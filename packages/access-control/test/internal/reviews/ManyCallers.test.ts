@@ -3,7 +3,15 @@ import * as TestReviews from "@registry-packages-proxy/testkit/access-control/Re
 import { Deferred, Effect, Fiber } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Limits from "../../../src/internal/Limits.ts"
-import { layerOf, makeReviews, accessResult, settle, token, unreachable, tokenResult } from "../../Harness.ts"
+import {
+  accessControlLayer,
+  makeReviews,
+  accessResult,
+  settle,
+  token,
+  unreachable,
+  tokenResult
+} from "../../Harness.ts"
 
 const all = <A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>) =>
   Effect.forEach(effects, (effect) => Effect.forkChild(effect))
@@ -21,7 +29,7 @@ describe("many callers at once", () => {
       assert.deepStrictEqual(new Set(yield* Fiber.joinAll(fibers)), new Set(["allowed"]))
       assert.lengthOf(reviews.receivedReviews.tokens, 1)
       assert.lengthOf(reviews.receivedReviews.accesses, 1)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("a review continues for other callers when the caller that began it leaves", () => {
@@ -37,7 +45,7 @@ describe("many callers at once", () => {
       yield* Deferred.succeed(gate, undefined)
       assert.strictEqual(yield* Fiber.join(second), "alice")
       assert.lengthOf(reviews.receivedReviews.tokens, 1)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect(
@@ -68,7 +76,7 @@ describe("many callers at once", () => {
         assert.include(answers, "Undecided: Overloaded")
         yield* Fiber.joinAll(others)
         assert.strictEqual(reviews.maxInProgress(), Limits.maxReviews)
-      }).pipe(Effect.provide(layerOf(reviews)))
+      }).pipe(Effect.provide(accessControlLayer(reviews)))
     }
   )
 
@@ -82,7 +90,7 @@ describe("many callers at once", () => {
       yield* Deferred.succeed(gate, undefined)
       assert.deepStrictEqual(new Set(yield* Fiber.joinAll(fibers)), new Set(["alice"]))
       assert.lengthOf(reviews.receivedReviews.tokens, 1)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect(
@@ -99,7 +107,7 @@ describe("many callers at once", () => {
           [yield* tokenResult("one"), yield* accessResult()],
           Array(2).fill("Undecided: Overloaded")
         )
-      }).pipe(Effect.provide(layerOf(reviews)))
+      }).pipe(Effect.provide(accessControlLayer(reviews)))
     }
   )
 
@@ -113,7 +121,7 @@ describe("many callers at once", () => {
       yield* settle
       reviews.state.beforeResult = Effect.void
       assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["alice", "allowed"])
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("unknown tokens at a rate that the API server can handle are all decided, in order", () => {
@@ -134,7 +142,7 @@ describe("many callers at once", () => {
       }
       const answers = (yield* Fiber.joinAll(fibers)).flat()
       assert.deepStrictEqual(new Set(answers), new Set(["NotAuthenticated"]))
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("bogus tokens evict each other beyond a limit, but no accepted token", () => {
@@ -156,7 +164,7 @@ describe("many callers at once", () => {
       yield* tokenResult(`bogus-${count - Limits.maxDecisions - 1}`)
       assert.strictEqual(reviews.receivedReviews.tokens.length, asked + 1)
       assert.strictEqual(reviews.receivedReviews.tokens.filter((value) => value === token).length, 1)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("accepted tokens of users without access evict no token of an allowed user", () => {
@@ -180,6 +188,6 @@ describe("many callers at once", () => {
       assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["alice", "allowed"])
       // The oldest tokens of users without access were evicted.
       assert.strictEqual(yield* tokenResult("minted-0"), "Undecided: Unreachable")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 })

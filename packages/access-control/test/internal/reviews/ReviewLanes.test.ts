@@ -6,7 +6,7 @@ import { type Lane, ReviewLanes, type ReviewEntry } from "../../../src/internal/
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-/** An event. `which` selects one of the reviews that are not over. */
+/** An event that the test applies to the lanes. `which` selects a review in `entries`. */
 const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Enter"), lane: Schema.Literals(lanes), count: between(1, 200) }),
   Schema.Struct({ _tag: Schema.tag("Leave"), which: between(0, 10_000), count: between(1, 20) }),
@@ -14,7 +14,7 @@ const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Wait"), millis: between(-500, 1000) })
 ])
 
-/** Makes lanes with a clock that the test controls. `entries` contains all reviews that are not over. */
+/** Makes lanes with a clock that the test controls. `entries` contains all reviews that have entered and not left. */
 const makeWorld = () => {
   let now = 0
   let wakeAt = Number.POSITIVE_INFINITY
@@ -112,7 +112,9 @@ describe("ReviewLanes", () => {
       })
   )
 
-  /** Makes lanes that are full: no further review may begin. Returns the reviews in progress. */
+  /**
+   * Fills the lanes, so that no further review may begin. Returns the reviews in progress as `tokens` and `accesses`.
+   */
   const makeFull = () => {
     const world = makeWorld()
     const tokens = Array.from({ length: Limits.maxReviewsPerLane }, () => world.enter("token"))

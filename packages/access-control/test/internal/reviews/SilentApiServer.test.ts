@@ -5,7 +5,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Limits from "../../../src/internal/Limits.ts"
 import {
   alice,
-  layerOf,
+  accessControlLayer,
   makeReviews,
   accessResult,
   advance,
@@ -21,8 +21,8 @@ const strangers = (count: number, from = 0) =>
   all(Array.from({ length: count }, (_, n) => tokenResult(`bogus-${from + n}`)))
 
 /**
- * A part of a flood: concurrent callers with bogus tokens. They leave after `leaveAfter` milliseconds, if it is set.
- * The next wave begins after `next` milliseconds.
+ * A group of concurrent callers with bogus tokens. If `leaveAfter` is set, they leave after that many milliseconds. The
+ * next wave begins `next` milliseconds after this wave begins.
  */
 const Wave = Schema.Struct({
   strangers: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 300 })),
@@ -44,7 +44,7 @@ describe("while the API server is silent", () => {
       assert.lengthOf(reviews.receivedReviews.tokens, Limits.maxReviewsPerLane)
       assert.strictEqual(yield* tokenResult("bogus-399"), "NotAuthenticated")
       assert.lengthOf(reviews.receivedReviews.tokens, Limits.maxReviewsPerLane + 1)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("a review continues while one of its callers stays", () => {
@@ -59,7 +59,7 @@ describe("while the API server is silent", () => {
       reviews.state.beforeResult = Effect.void
       yield* advance(Duration.toMillis(Limits.reviewTimeout))
       assert.strictEqual(yield* Fiber.join(staying), "alice")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("reviews of unknown tokens wait at most 3 s for their turn, then fail as unreachable", () => {
@@ -74,7 +74,7 @@ describe("while the API server is silent", () => {
       // Some of the later reviews took the places that the earlier reviews had freed.
       yield* advance(5000)
       assert.isTrue((yield* Fiber.joinAll(later)).every((answer) => answer === "Undecided: Unreachable"))
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect("four reviews a second are sent, however many wait, and all once it answers", () => {
@@ -93,7 +93,7 @@ describe("while the API server is silent", () => {
       reviews.state.beforeResult = Effect.void
       yield* advance(Duration.toMillis(Limits.probeInterval))
       assert.lengthOf(reviews.receivedReviews.tokens, before + 400)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 
   it.effect(
@@ -129,7 +129,7 @@ describe("while the API server is silent", () => {
           users.map(({ name }) => [name, "allowed"])
         )
         assert.isAtMost(answered.filter(({ waited }) => waited > 1).length, 2)
-      }).pipe(Effect.provide(layerOf(reviews)))
+      }).pipe(Effect.provide(accessControlLayer(reviews)))
     }
   )
 
@@ -159,7 +159,7 @@ describe("while the API server is silent", () => {
         const decided = yield* Effect.forkChild(Effect.all([tokenResult(token), accessResult()]))
         yield* advance(3000)
         assert.deepStrictEqual(yield* Fiber.join(decided), ["alice", "allowed"])
-      }).pipe(Effect.provide(layerOf(reviews)))
+      }).pipe(Effect.provide(accessControlLayer(reviews)))
     },
     { arbitrary: { runs: 50 } }
   )
@@ -193,7 +193,7 @@ describe("while the API server is slow", () => {
         yield* all(everyone.slice(20))
         yield* advance(6000)
         assert.strictEqual(yield* Fiber.join(revoked), "Undecided: Overloaded")
-      }).pipe(Effect.provide(layerOf(reviews)))
+      }).pipe(Effect.provide(accessControlLayer(reviews)))
     }
   )
 })
@@ -211,6 +211,6 @@ describe("callers interrupted at any step", () => {
         yield* Fiber.interrupt(fiber)
       }
       for (const key of keys) assert.strictEqual(yield* tokenResult(key), "NotAuthenticated")
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(accessControlLayer(reviews)))
   })
 })

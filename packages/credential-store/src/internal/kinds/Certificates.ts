@@ -5,9 +5,12 @@ import { invalid } from "./ObjectFields.ts"
 
 /** The authorities that are trusted to sign a registry's certificate. */
 export interface TrustedCertificates {
-  /** The certificates as PEM, in the form that OpenSSL writes; undefined if the text is empty. */
+  /** The certificates as PEM, as OpenSSL writes them. Undefined if the PEM text is empty. */
   readonly ca: string | undefined
-  /** A warning, for example about an invalid block; undefined if there is none. It contains no part of the text. */
+  /**
+   * A warning about blocks that are not valid certificates. Undefined if there are none. Contains no part of the PEM
+   * text.
+   */
   readonly warning: string | undefined
 }
 
@@ -15,10 +18,10 @@ const plural = (count: number, one: string, more: string): string => `${count} $
 
 /**
  * Parses the certificates of a PEM text. Ignores other text, such as comments or a key. Ignores invalid blocks, but
- * warns of them. Fails if the text is not empty and has no valid certificate.
+ * warns of them. Fails if the text is not empty and has no valid certificate. `field` names the text in messages.
  *
- * `previous` is the `ca` of an earlier result. If `pem` equals `previous`, it is not parsed again, since parsing is
- * most of the work for an object that changes often.
+ * `previous` is the `ca` of an earlier result. If `pem` equals `previous`, the result is `previous` without parsing.
+ * Parsing is most of the work for an object that changes often.
  */
 export const parseCertificates = (
   pem: string | null | undefined,

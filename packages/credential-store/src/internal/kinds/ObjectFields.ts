@@ -2,10 +2,13 @@ import * as Base64Text from "@registry-packages-proxy/oci/Base64Text"
 import { Predicate, Result, Schema, SchemaIssue } from "effect"
 import { ObjectError } from "./ObjectError.ts"
 
-/** An optional text. Absent, null and empty have the same meaning. */
+/** An optional text field of an object. Absent, null and empty have the same meaning. */
 export const OptionalText = Schema.optionalKey(Schema.NullOr(Schema.String))
 
-/** Parses a registry's scheme in any case. Absent or empty means https. */
+/**
+ * Parses a registry's scheme, in upper or lower case. Absent or empty means https. Fails for a scheme other than http
+ * and https.
+ */
 export const parseScheme = (
   text: string | null | undefined,
   field: string
@@ -33,7 +36,10 @@ export const shapeError = (error: Schema.SchemaError): ObjectError => {
   return new ObjectError({ detail: `${name === "" ? "it" : name} is missing or not of the expected type` })
 }
 
-/** Decodes base64 of UTF-8 text, as {@link Base64Text.decode} does. */
+/**
+ * Decodes base64 of UTF-8 text, as {@link Base64Text.decode} does. The error names `field`, but contains none of the
+ * text.
+ */
 export const decodeBase64 = (text: string, field: string): Result.Result<string, ObjectError> =>
   Result.mapError(
     Base64Text.decode(text),

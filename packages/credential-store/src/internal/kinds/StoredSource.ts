@@ -8,22 +8,22 @@ import { ObjectError } from "./ObjectError.ts"
 
 /** The credentials that were read from a docker config, and a warning about that config. */
 export interface ParsedKeyring {
-  /** The credentials for the repository of an object and for all paths below it. */
+  /** The credentials for the object's registry, by repository path. */
   readonly keyring: Keyring.Keyring
   /**
-   * A warning, for example that the docker config has no entry for the registry; undefined if there is none. It
-   * contains no value of the config.
+   * A warning about the docker config, for example that it has no entry for the registry. Undefined if there is none.
+   * Contains no value of the config.
    */
   readonly warning: string | undefined
 }
 
 /**
- * A registry source with the credentials for all its paths. `at` selects the credential for one path. The warning is
- * about the object's docker config and certificates.
+ * A registry source with the credentials for all its paths. `forPath` selects the credential for one path. The warning
+ * is about the object's docker config and certificates.
  */
 export interface StoredSource extends Omit<RegistrySource, "credential">, ParsedKeyring {}
 
-/** Joins the warnings about parts of an object; undefined if there is none. */
+/** Joins the warnings about the fields of an object into one text. Undefined if there are no warnings. */
 export const joinWarnings = (...warnings: ReadonlyArray<string | undefined>): string | undefined => {
   const some = warnings.filter(Predicate.isNotUndefined)
   return some.length === 0 ? undefined : some.join("; ")
@@ -51,9 +51,9 @@ const warningOf = (
 }
 
 /**
- * Parses a docker config.json, and collects the credentials for `repositoryPrefix` on `host` and for the paths below
- * `repositoryPrefix`. An empty text means anonymous. Fails if the text or the entry for `repositoryPrefix` is invalid.
- * Other entries may be invalid.
+ * Parses a docker config.json, and collects its credentials for the registry `host`. An empty text means anonymous.
+ * Fails if the text or the entry for `repositoryPrefix` is invalid. Other entries may be invalid. `field` names the
+ * config in messages.
  */
 export const fromDockerConfig = (
   json: string,

@@ -30,8 +30,8 @@ export interface ServerAccess {
 /** Authentication to one API server. */
 export interface ClusterAccess {
   /**
-   * Returns the target and current credentials. Reads changed files again. Runs an exec plugin if its credentials have
-   * expired.
+   * Returns the target and the credentials for a request. Reads changed files again. Runs an exec plugin if its
+   * credentials have expired. Fails with `Unreachable` if the credentials cannot be read within 30 s.
    */
   readonly access: Effect.Effect<ServerAccess, KubernetesError>
   /** Discards the cached configuration, tokens and exec credentials. The next `access` reads them again. */
@@ -76,7 +76,9 @@ const explain = (location: ClusterLocation, cause: unknown): KubernetesError => 
   )
 }
 
-/** Makes the authentication for a location. Caches the configuration until one of its files changes. */
+/**
+ * Makes the `ClusterAccess` of a location. Caches the configuration until one of its files changes or `access` fails.
+ */
 export const make = Effect.fnUntraced(function* (location: ClusterLocation): Effect.fn.Return<ClusterAccess> {
   let loaded: { readonly fingerprint: string; readonly value: KubeConfigFile.LoadedConfig } | undefined
   // Only one caller at a time, so that concurrent requests share one run of an exec plugin.

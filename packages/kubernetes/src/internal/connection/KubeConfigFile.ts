@@ -32,7 +32,7 @@ const credentialsOf = async (cluster: Cluster, user: User): Promise<KubeCredenti
 const codeOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-/** Makes the error for a file that cannot be read. */
+/** Makes the error for a file that cannot be read. `name` is the name of the file in the message. */
 export const unreadable = (name: string, cause: unknown): UnusableConfig => {
   const code = codeOf(cause)
   if (code === "ENOENT") return new UnusableConfig(`${name} does not exist`)
@@ -60,7 +60,7 @@ interface Exec {
   readonly env?: ReadonlyArray<unknown> | null
 }
 
-/** Adds KUBERNETES_EXEC_INFO, which client-node omits, to the environment of the exec plugin. */
+/** Adds KUBERNETES_EXEC_INFO to the environment of the user's exec plugin, because client-node omits this variable. */
 const withExecInfo = (user: User): User => {
   const exec = user.exec as Exec | null | undefined
   if (exec === null || exec === undefined) return user
@@ -94,7 +94,7 @@ const withoutTlsOnHttp = (cluster: Cluster, server: URL): Cluster => ({
 /** The maximum size of a kubeconfig, in bytes. */
 export const maxSize = 4 * 1024 * 1024
 
-/** Finds an entry by name in a list of a kubeconfig. Ignores invalid entries. */
+/** Finds the valid entry with this name in a list of a kubeconfig. Undefined if there is none. */
 const named = (entries: unknown, name: unknown): Readonly<Record<string, unknown>> | undefined =>
   Array.isArray(entries) && typeof name === "string" && name !== ""
     ? entries.find(
@@ -103,7 +103,10 @@ const named = (entries: unknown, name: unknown): Readonly<Record<string, unknown
       )
     : undefined
 
-/** Rewrites a user's `tokenFile`, which has precedence over `token`, into the form that client-node supports. */
+/**
+ * Replaces a user's `tokenFile` by an `auth-provider`, because client-node does not support `tokenFile`. Removes
+ * `token`, because `tokenFile` takes precedence over it.
+ */
 const withTokenFile = (
   entry: Readonly<Record<string, unknown>>,
   directory: string

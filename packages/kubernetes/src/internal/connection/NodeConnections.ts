@@ -20,8 +20,8 @@ const connectTimeout = "5 seconds"
 const idleTimeout = "1 minute"
 
 /**
- * The maximum number of concurrent connections. The program uses fewer: reviews in progress are limited, and watches
- * are few.
+ * The maximum number of concurrent connections. registry-packages-proxy uses fewer, because reviews in progress are
+ * limited and watches are few.
  */
 const maxConnections = 256
 
@@ -33,7 +33,7 @@ const unusable = (detail: string): ConnectionFailure =>
 
 /**
  * Makes the TLS context of the connections. The context trusts the certificate authorities of the configuration, or the
- * system's authorities if the configuration has none.
+ * system's authorities if the configuration has none. Logs a warning about PEM blocks that cannot be read.
  */
 const contextOf = Effect.fnUntraced(function* (
   secureContexts: SecureContexts.SecureContexts,
@@ -93,9 +93,9 @@ export interface NodeConnections {
 }
 
 /**
- * Makes a pool of connections, which are closed when the scope ends. Successive requests with the same `connectionKey`
- * share connections. `env` has the environment variables of the process. Some of them name the system's trusted
- * certificates, and some name proxies, which are used unless the kubeconfig has a `proxy-url`.
+ * Makes a pool of connections. The connections are closed when the scope ends. Successive requests with the same
+ * `connectionKey` share connections. `env` has the environment variables of the process, which name the system's
+ * trusted certificates and proxies. A `proxy-url` in the kubeconfig takes precedence over these proxies.
  */
 export const make = Effect.fnUntraced(function* (
   env: EnvironmentVariables
@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function* (
     const isSecure = protocol === "https:"
     const context = isSecure ? yield* contextOf(secureContexts, access) : undefined
     const proxies = yield* proxiesOf(access, env)
-    // Requests on previous connections continue; the connections are not reused.
+    // Requests on previous connections continue. These connections are not reused.
     current?.client.retire()
     scope = yield* Scope.make()
     const client = yield* Scope.provide(

@@ -8,7 +8,8 @@ import * as JsonResponse from "./JsonResponse.ts"
 export const responseTimeout = Duration.seconds(30)
 
 /**
- * Sends a request and reads the JSON of its response. `operation` names the request in errors, as in `list secrets`.
+ * Sends a request and returns the JSON of its response. `operation` names the request in errors, such as `list
+ * secrets`. Fails with `Unreachable` if the response is not complete after `responseTimeout`.
  */
 export const sendJson = (
   server: ApiServer["Service"],

@@ -51,7 +51,7 @@ const word = (reason: string | undefined): string =>
 
 /**
  * Makes the error for an HTTP status other than success. The error does not contain the server's message, which may
- * quote the request. `operation` describes the request, as in `list secrets`.
+ * quote the request. `operation` names the request, such as `list secrets`.
  */
 export const errorOfStatus = (
   operation: string,

@@ -5,7 +5,7 @@ export const maxLineLength = 16 * 1024 * 1024
 
 const newline = 0x0a
 
-/** The bytes of a line without the line break, or "tooLong" for a line that exceeds `maxLength`. */
+/** The bytes of a line without the line break, or "tooLong" for a line of more than `maxLineLength` bytes. */
 export type Line = Uint8Array | "tooLong"
 
 /** Splits a stream of bytes into lines. A line may extend over several chunks. Skips empty lines. */
@@ -13,7 +13,7 @@ export class LineSplitter {
   #pieces: Array<Uint8Array> = []
   #length = 0
 
-  /** Adds a chunk, and returns the lines that it completes. */
+  /** Adds a chunk, and returns the lines that this chunk completes. */
   push(chunk: Uint8Array): ReadonlyArray<Line> {
     const lines: Array<Line> = []
     let start = 0

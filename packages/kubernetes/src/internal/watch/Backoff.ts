@@ -1,12 +1,12 @@
 import { Clock, Duration, Effect, Random } from "effect"
 
-/** The first delay, before it is multiplied by the random factor. */
+/** The first delay in milliseconds, before it is multiplied by the random factor. */
 const firstDelayMillis = 800
 
-/** The longest delay, before it is multiplied by the random factor. */
+/** The longest delay in milliseconds, before it is multiplied by the random factor. */
 const maxDelayMillis = 30_000
 
-/** If the last wait ended at least this long ago, the next wait uses the first delay again. */
+/** If the last wait ended at least this many milliseconds ago, the next wait uses the first delay again. */
 const resetAfterMillis = 120_000
 
 /** The maximum time to wait because of Retry-After. A longer Retry-After is treated as this time. */

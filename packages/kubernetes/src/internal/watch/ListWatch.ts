@@ -13,7 +13,7 @@ import * as ListPages from "../request/ListPages.ts"
 
 /**
  * The minimum `timeoutSeconds` of a watch request, in seconds. A random number of seconds, from 0 to this number, is
- * added.
+ * added, so that the watches of several clients do not end at the same time.
  */
 const minTimeoutSeconds = 300
 
@@ -28,7 +28,10 @@ const timeoutGrace = Duration.seconds(30)
  */
 const maxSilence = Duration.minutes(3)
 
-/** A watch that ends before this time and without an event is treated as failed: the next attempt waits for a delay. */
+/**
+ * A watch that ends within this many milliseconds and without an event is treated as failed. The next attempt then
+ * waits for a delay.
+ */
 const minWatchMillis = 10_000
 
 /** The maximum number of events that are buffered for a slow consumer. */
@@ -87,15 +90,14 @@ class Watcher<A> {
   }
 
   /**
-   * Describes the requests in errors. All requests of a watcher have the same description, so that the messages of
-   * repeated failures are equal.
+   * The name of the requests in errors. All requests of a watcher have the same name, so that the messages of repeated
+   * failures are equal.
    */
   get #operation(): string {
     const read = this.#name === undefined ? "list" : "get"
     return `${read} and watch ${Resource.groupResource(this.#resource)}`
   }
 
-  /** Lists and watches forever. */
   readonly run: Effect.Effect<never> = Effect.suspend(() =>
     Effect.forever(Effect.flatMap(Effect.result(this.#round), (result) => this.#settle(result)))
   )
@@ -188,7 +190,7 @@ class Watcher<A> {
 
   /**
    * Clears the position, so that the next attempt reads all objects. After a restore of etcd from a backup, the
-   * position may be newer than the backup: the server then sends no events.
+   * position may be newer than the backup. The server then sends no events.
    */
   readonly #forgetPosition: Effect.Effect<void> = Effect.sync(() => {
     this.#position = undefined
@@ -271,12 +273,12 @@ class Watcher<A> {
         )
 
   /**
-   * Handles the end of an attempt: counts it, clears the position if the next attempt must read all objects, emits
-   * `AttemptFailed` after a failure, and waits before the next attempt.
+   * Handles the end of an attempt. Counts the attempt, and clears the position if the next attempt must read all
+   * objects. Emits `AttemptFailed` after a failure other than 410. Then waits before the next attempt.
    *
    * A watch has worked if it received an event or lasted for `minWatchMillis`. There is no wait if the server ends such
-   * a watch, or answers 410 for the first time since the last event. If such a watch fails with `Unreachable`, there is
-   * a wait but no `AttemptFailed`.
+   * a watch, and no wait after the first 410 since the last event. If a watch that has worked fails with `Unreachable`,
+   * there is a wait but no `AttemptFailed`.
    */
   readonly #settle = Effect.fnUntraced(
     { self: this },

@@ -30,8 +30,8 @@ interface TrackedObject {
 const idOf = ({ name, namespace }: ObjectKey): string => `${namespace ?? ""}/${name}`
 
 /**
- * True if resource version `one` is older than `other`. API servers use decimal numbers of any length. False for other
- * text.
+ * True if resource version `one` is older than `other`. API servers use decimal numbers of any length. False if `one`
+ * or `other` is not a decimal number.
  */
 const isBefore = (one: string, other: string): boolean =>
   /^\d+$/.test(one) &&
@@ -39,8 +39,8 @@ const isBefore = (one: string, other: string): boolean =>
   (one.length === other.length ? one < other : one.length < other.length)
 
 /**
- * The names and versions of a resource's objects. Turns a repeated list into changes. Ignores events that are older
- * than the known version of their object.
+ * Tracks the names and versions of a resource's objects. Compares each later list with the tracked objects, and returns
+ * the differences as events. Ignores events that are older than the tracked version of their object.
  */
 export class ObjectVersions<A> {
   readonly #resource: Resource.Resource<A>
@@ -52,7 +52,10 @@ export class ObjectVersions<A> {
     this.#decode = Schema.decodeUnknownResult(resource.schema)
   }
 
-  /** Processes the first list. Returns one `Synced` event with all objects that can be decoded. */
+  /**
+   * Processes the first list. Returns a `Synced` event with all objects that can be decoded, then one change without
+   * event for each listed object. Such a change names the object if it cannot be decoded.
+   */
   sync(objects: ReadonlyArray<unknown>): ReadonlyArray<ObjectChange<A>> {
     const changes = objects.map((object) => this.update(object, "list"))
     const decoded = changes.flatMap(({ event }) => (event?._tag === "Added" ? [event.object] : []))
@@ -62,7 +65,7 @@ export class ObjectVersions<A> {
     ]
   }
 
-  /** Processes a later list. Returns only the differences from the known objects. */
+  /** Processes a later list. The returned events are the differences between the list and the tracked objects. */
   replace(objects: ReadonlyArray<unknown>): ReadonlyArray<ObjectChange<A>> {
     const listed = new Set<string>()
     for (const object of objects) {
@@ -77,7 +80,7 @@ export class ObjectVersions<A> {
   }
 
   /**
-   * Processes an object from a list or from an event. Ignores an event that is older than the known version of the
+   * Processes an object from a list or from an event. Ignores an event that is older than the tracked version of the
    * object.
    */
   update(object: unknown, source: "list" | "event"): ObjectChange<A> {
@@ -100,7 +103,7 @@ export class ObjectVersions<A> {
     return { event: { _tag, object: decoded.success }, undecodable: undefined }
   }
 
-  /** Processes the deletion of an object. Ignores a deletion that is older than the known version of the object. */
+  /** Processes the deletion of an object. Ignores a deletion that is older than the tracked version of the object. */
   remove(object: unknown): ObjectChange<A> {
     const envelope = decodeEnvelope(object)
     if (Option.isNone(envelope)) return noChange

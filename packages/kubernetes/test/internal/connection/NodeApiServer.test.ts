@@ -41,7 +41,7 @@ const valueOf = (api: KubernetesApi["Service"]) => Effect.map(api.get(things, "o
 const detailOf = (api: KubernetesApi["Service"]) =>
   Effect.map(Effect.flip(api.get(things, "one")), ({ reason }) => `${reason._tag} ${reason.detail}`)
 
-/** Makes an exec plugin that prints a credential and records each run in the file `runs`. */
+/** Makes an exec plugin that prints a credential. Each run adds a line with KUBERNETES_EXEC_INFO to the file `runs`. */
 const plugin = Effect.fnUntraced(function* (credential: object) {
   const directory = yield* temporaryDirectory
   const file = join(directory, "plugin")
@@ -357,7 +357,7 @@ describe("a certificate authority", () => {
 describe("a proxy", () => {
   const name = "api.example.test"
 
-  /** Makes an API server that is reachable only through a proxy. */
+  /** Makes an API server with a name that only the proxy can reach. `write` writes a kubeconfig for this server. */
   const behind = Effect.fnUntraced(function* (
     options: Omit<ForwardProxy.ForwardProxyOptions, "target"> = {}
   ) {

@@ -4,8 +4,8 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { brief, follow, make, path, randomly, settled, stream, thing } from "../../Harness.ts"
 
 /**
- * Returns the times of requests, in milliseconds after the first failed request, if each delay is multiplied by
- * `stretch`.
+ * Returns the expected times of requests up to `until`, in milliseconds after the first failed request. `stretch` is
+ * the random factor of every delay.
  */
 const table = (stretch: number, until: number): ReadonlyArray<number> => {
   const times = [0]
