@@ -1,6 +1,7 @@
 /**
- * Mock layers, in-process servers and their content. The shared suites need vitest, so a test imports each suite from
- * its own module, such as `@registry-packages-proxy/testkit/blob-store/BlobStoreSuite`.
+ * Mock layers and in-process servers for tests, and the content of these servers. The shared suites need vitest, so
+ * they are not exported here. A test imports each suite from its own module, such as
+ * `@registry-packages-proxy/testkit/blob-store/BlobStoreSuite`.
  */
 export * as AccessControlMock from "./access-control/AccessControlMock.ts"
 export { Bucket, BucketError, type ObjectHead } from "./blob-store/Bucket.ts"

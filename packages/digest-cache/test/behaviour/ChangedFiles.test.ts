@@ -93,7 +93,7 @@ describe("a file that changes while it is read", () => {
               // A second reader reads a part before the change.
               const other = yield* readInBackground(wanted, { start: 10, end: 2000 })
               yield* awaitPullEnd(wanted)
-              yield* other.at(1990)
+              yield* other.awaitReceived(1990)
               yield* flipBit(yield* onlyFile(harness), { at: 500_000, time })
               assertBroken(yield* brokenAt(body, begun))
               // The next caller finds the wrong byte. The caller after that downloads the package again.

@@ -81,7 +81,7 @@ describe("DigestCache on a failing disk", () => {
                 readInBackground(wanted, { start, end })
               )
               const [first] = readers
-              yield* Effect.andThen(wanted.awaitHeld, first?.at(400_000) ?? Effect.void)
+              yield* Effect.andThen(wanted.awaitHeld, first?.awaitReceived(400_000) ?? Effect.void)
               // This caller reads nothing before the failure.
               const idle = yield* (yield* DigestCache).open(wanted.key, wanted.source())
               yield* harness.faults.set({ operation: "write", reason })

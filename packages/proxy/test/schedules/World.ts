@@ -132,7 +132,7 @@ export const make = Effect.gen(function* () {
   )
   const activity = new Activity()
   const disk = new Disk(`${directory}/cache`, cap)
-  const { registry, upstream } = yield* TestRegistry.makeInProcess({ onStep: activity.moved })
+  const { registry, upstream } = yield* TestRegistry.makeWithoutNetwork({ onStep: activity.moved })
   for (const { image } of packages) yield* registry.put(registryName, image)
   const start = (synced: boolean) => begin({ disk, activity, upstream, synced })
   return {

@@ -11,8 +11,8 @@ const undecided = (review: Undecided["review"]) =>
   new Undecided({ review, reason: new Unreachable({ detail: "set by the test" }) })
 
 /**
- * Mock Authenticator. Accepts exactly these tokens, and client certificates within their validity. If `isReachable` is
- * false (default: true), authentication by token fails with `Undecided`.
+ * Provides a mock Authenticator. It accepts exactly these tokens, and client certificates within their validity. If
+ * `isReachable` is false (default: true), authentication by token fails with `Undecided`.
  */
 export const layerAuthenticator = (options: {
   readonly tokens: Readonly<Record<string, User>>
@@ -40,8 +40,8 @@ export const layerAuthenticator = (options: {
   )
 
 /**
- * Mock Authorizer. Allows exactly these `rights`: rules in the format of `ResourceRule.format`, by user name. If
- * `isReachable` is false (default: true), every request fails with `Undecided`.
+ * Provides a mock Authorizer. It allows exactly the rules in `rights`. The key is a user name, and the rules have the
+ * format of `ResourceRule.format`. If `isReachable` is false (default: true), every request fails with `Undecided`.
  */
 export const layerAuthorizer = (options: {
   readonly rights: Readonly<Record<string, ReadonlyArray<string>>>

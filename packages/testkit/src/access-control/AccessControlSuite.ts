@@ -9,16 +9,16 @@ import type { User } from "@registry-packages-proxy/access-control/User"
 import { Effect, type Layer, Option, Redacted, Result } from "effect"
 import { authenticatedUser } from "./ReviewsMock.ts"
 
-/** The users and rights that the implementation under test must know. */
+/** The users and rights to configure in the implementation under test. */
 export interface AccessFixture {
   readonly tokens: Readonly<Record<string, User>>
-  /** By user name: the rules that the user may use, in the format of `ResourceRule.format`. */
+  /** The rules that each user is authorized for. The key is a user name. `ResourceRule.format` formats the rules. */
   readonly rights: Readonly<Record<string, ReadonlyArray<string>>>
-  /** False if the implementation cannot reach the service that decides, such as the API server. */
+  /** True if the implementation can reach the service that decides about users and rights, such as the API server. */
   readonly isReachable: boolean
 }
 
-/** The rule that the suite checks its users against: access to packages. */
+/** The suite authorizes its users for this rule. It is the rule that registry-packages-proxy requires for packages. */
 export const packagesRule = ResourceRule.make({
   verb: "get",
   group: "apps",
@@ -64,8 +64,8 @@ const authenticate = (presented: PresentedCredentials) =>
   )
 
 /**
- * The contract of every Authenticator that accepts tokens and client certificates. `make` builds the implementation
- * under test, with the fixture's users. The Clock must be at 0, the epoch.
+ * Defines the tests that every Authenticator for tokens and client certificates must pass. `make` builds the layer of
+ * the implementation under test, with the fixture's users. The Clock must be at 0, the epoch.
  */
 export const authenticatorSuite = (
   name: string,
@@ -142,7 +142,10 @@ const authorize = (user: User, rule: ResourceRule.ResourceRule = packagesRule) =
     )
   )
 
-/** The contract of every Authorizer. `make` builds the implementation under test, with the fixture's rights. */
+/**
+ * Defines the tests that every Authorizer must pass. `make` builds the layer of the implementation under test, with the
+ * fixture's rights.
+ */
 export const authorizerSuite = (
   name: string,
   make: (fixture: AccessFixture) => Layer.Layer<Authorizer, unknown>

@@ -4,26 +4,29 @@ import { Reviews } from "@registry-packages-proxy/access-control/Reviews"
 import { authenticatedGroup, User } from "@registry-packages-proxy/access-control/User"
 import { Effect, Layer, Option, Redacted } from "effect"
 
-/** Makes a user as a TokenReview returns it. Default: no uid, and only the group `system:authenticated`. */
+/**
+ * Makes a user as a TokenReview returns it. By default, the user has no uid and is only in the group
+ * `system:authenticated`.
+ */
 export const authenticatedUser = (
   name: string,
   fields: Partial<Pick<User, "uid" | "groups" | "extra">> = {}
 ): User => new User({ name, uid: "", groups: [authenticatedGroup], extra: {}, ...fields })
 
-/** The users and rights that the mock reviews by. A test may change them at any time. */
+/** The users and rights that decide the mock's reviews. A test may change them at any time. */
 export interface ReviewDecisions {
   readonly tokens: Map<string, User>
-  /** The rights of each user, by user name: rules in the format of `ResourceRule.format`. */
+  /** The rules that each user is authorized for. The key is a user name. `ResourceRule.format` formats the rules. */
   readonly rights: Map<string, ReadonlyArray<string>>
   /** If set, every review fails with this reason. */
   failure: ReviewError["reason"] | undefined
-  /** Each review waits for this effect before its result. Default: no wait. */
+  /** Each review runs this effect before it completes. Default: `Effect.void`. */
   beforeResult: Effect.Effect<void>
 }
 
 /**
- * Returns mock Reviews as a `layer`, the `state` that decides, and `receivedReviews`: the arguments of all reviews so
- * far.
+ * Makes a mock of Reviews. Returns its `layer`, and its `state`, which a test may change. `receivedReviews` has the
+ * arguments of all reviews so far.
  */
 export const make = (initial: Partial<ReviewDecisions> = {}) => {
   const state: ReviewDecisions = {
@@ -75,7 +78,7 @@ export const make = (initial: Partial<ReviewDecisions> = {}) => {
   return {
     state,
     receivedReviews,
-    /** The largest number of reviews that were in progress at the same time. */
+    /** Returns the largest number of reviews that were in progress at the same time. */
     maxInProgress: () => maxInProgress,
     layer: Layer.succeed(Reviews, reviews)
   }

@@ -34,7 +34,7 @@ const label = fc
 const hostname = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."))
 const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined })
 
-/** Generates `host[:port]`: DNS names, IPv4 addresses, and IPv6 addresses in brackets. */
+/** Generates `host[:port]`. The host is a DNS name, an IPv4 address, or an IPv6 address in brackets. */
 export const registryHost = fc
   .tuple(
     fc.oneof(

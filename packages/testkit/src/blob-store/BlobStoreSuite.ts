@@ -6,14 +6,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Option, Schema, type Scope } from "effect"
 import { TestPackage } from "../digest-cache/TestPackage.ts"
 
-/** The cap in bytes that a store must have for `suiteCapped`. */
+/** The maximum size, in bytes, of the store that `suiteCapped` tests. */
 export const cappedStoreBytes = 4 * 1024 * 1024
 
 export type StoreLayer = Layer.Layer<BlobStore, unknown>
 
 const size = 300_007
 
-/** The name of a package's blob. */
+/** Returns the name under which a store keeps the blob of a package. */
 export const blobNameOf = ({ descriptor, key }: TestPackage): BlobName => ({
   manifestDigest: key.manifestDigest,
   platform: descriptor.viaIndex ? Option.some(key.platform) : Option.none(),
@@ -28,7 +28,7 @@ const one = (seed: number, options: { readonly size?: number; readonly viaIndex?
 const reserved = (wanted: TestPackage) =>
   Effect.flatMap(BlobStore, (store) => Effect.map(store.reserve(wanted.size), Option.getOrThrow))
 
-/** Writes a package in pieces and commits it under its name. */
+/** Writes the bytes of a package in pieces, and commits the blob under `name`. */
 const put = (wanted: TestPackage, name = blobNameOf(wanted)) =>
   Effect.gen(function* () {
     const writer = yield* reserved(wanted)
@@ -47,7 +47,7 @@ const opened = (wanted: TestPackage) =>
     return Option.getOrThrow(yield* store.open(blob))
   })
 
-/** Reads all bytes from `start` on, in pieces. */
+/** Reads all bytes of a blob from `start` on, `piece` bytes at a time. */
 const read = (blob: BlobReader, start = 0, piece = 70_001) =>
   Effect.gen(function* () {
     const parts: Array<Buffer> = []
@@ -69,8 +69,8 @@ const assertWhole = (wanted: TestPackage, blob: OpenBlob) =>
   })
 
 /**
- * Asserts that a reader returns the bytes of its blob or fails, and never returns other bytes. Its blob was removed or
- * replaced while the reader was open.
+ * Asserts that reading returns the bytes of the opened blob, or fails. The blob was removed or replaced while it was
+ * open.
  */
 const assertRightOrFailed = (wanted: TestPackage, blob: BlobReader) =>
   read(blob).pipe(
@@ -84,7 +84,7 @@ const testsOf =
     it.effect(name, () => Effect.provide(body(), store, { local: true }))
   }
 
-/** The contract of every BlobStore. */
+/** Defines the tests that every BlobStore must pass. */
 export const suite = (name: string, store: StoreLayer) =>
   describe(`BlobStore (${name})`, () => {
     const test = testsOf(store)
@@ -253,12 +253,12 @@ export const suite = (name: string, store: StoreLayer) =>
     )
   })
 
-/** The contract of a BlobStore that limits its own size. The store must have the cap {@link cappedStoreBytes}. */
+/** Defines the tests that a BlobStore with a maximum size must pass. The maximum must be {@link cappedStoreBytes}. */
 export const suiteCapped = (name: string, store: StoreLayer) =>
   describe(`BlobStore with a cap (${name})`, () => {
     const test = testsOf(store)
 
-    /** Size in bytes of a package. Two such packages fit under the cap, three do not. */
+    /** Size of a package in bytes. Two packages of this size fit into the store, but three do not. */
     const large = 1_500_000
 
     const isFound = (wanted: TestPackage) => Effect.map(found(wanted), Option.isSome)
@@ -339,8 +339,8 @@ export const suiteCapped = (name: string, store: StoreLayer) =>
   })
 
 /**
- * The contract of a BlobStore that keeps its blobs when the program restarts. `place` makes empty storage and returns
- * the layer of a store over it. The suite builds this layer twice.
+ * Defines the tests that a BlobStore must pass if it keeps its blobs after a restart. `place` creates empty storage,
+ * and returns the layer of a store that uses this storage. The suite builds the layer twice, to simulate a restart.
  */
 export const suiteDurable = <E>(name: string, place: Effect.Effect<StoreLayer, E, Scope.Scope>) =>
   describe(`BlobStore after a restart (${name})`, () => {

@@ -1,11 +1,11 @@
 import { Effect, Option, Schema } from "effect"
 
-/** An operation on a bucket failed. */
+/** An operation on a {@link Bucket} failed. `code` is an error code of S3. */
 export class BucketError extends Schema.TaggedError<BucketError>()("BucketError", {
   code: Schema.Literals(["NoSuchKey", "PreconditionFailed"])
 }) {}
 
-/** An object's metadata, without its bytes. */
+/** The metadata of an object in a bucket. */
 export interface ObjectHead {
   readonly key: string
   /** Changes with each `put`. */
@@ -13,7 +13,7 @@ export interface ObjectHead {
   readonly size: number
 }
 
-/** Objects by key in memory, as an S3-like service keeps them. */
+/** A bucket in memory, with the operations of an S3-like service. */
 export class Bucket {
   readonly #objects = new Map<string, ObjectHead & { readonly bytes: Uint8Array }>()
   #puts = 0
@@ -32,8 +32,9 @@ export class Bucket {
   }
 
   /**
-   * Returns the bytes from `start` to `end` (exclusive), or to the end of a shorter object. Fails with
-   * `PreconditionFailed` if the object has another etag (as with If-Match), and with `NoSuchKey` if there is no object.
+   * Returns the bytes from `start` to `end` (exclusive), or fewer if the object is shorter. Fails with `NoSuchKey` if
+   * the object does not exist. Fails with `PreconditionFailed` if the object's etag is not `etag`, as for a request
+   * with If-Match.
    */
   get(key: string, etag: string, start: number, end: number): Effect.Effect<Uint8Array, BucketError> {
     return Effect.suspend(() => {
@@ -49,7 +50,7 @@ export class Bucket {
     return Effect.sync(() => void this.#objects.delete(key))
   }
 
-  /** All objects, in the order they were put. */
+  /** The metadata of all objects, in the order of the last `put` of each object. */
   get list(): Effect.Effect<ReadonlyArray<ObjectHead>> {
     return Effect.sync(() => [...this.#objects.values()])
   }

@@ -2,7 +2,7 @@ import { fstatSync, lstatSync, readdirSync, readlinkSync } from "node:fs"
 
 const rounded = (size: number): number => Math.ceil(size / 4096) * 4096
 
-/** Returns undefined if `look` throws, as it does when the file was removed. */
+/** Returns the result of `look`, or undefined if `look` throws, for example because the file was removed. */
 const ifThere = <A>(look: () => A): A | undefined => {
   try {
     return look()
@@ -21,7 +21,7 @@ const below = (path: string): number => {
 /** A file that is open in this process. */
 export interface OpenFile {
   readonly fd: number
-  /** The path of the file, as /proc/self/fd has it. For a deleted file it ends in ` (deleted)`. */
+  /** The path of the file, as /proc/self/fd shows it. The path of a deleted file ends in ` (deleted)`. */
   readonly path: string
 }
 
@@ -33,9 +33,9 @@ export const openFiles = (directory: string): ReadonlyArray<OpenFile> =>
   })
 
 /**
- * Returns the bytes that a directory takes on disk, in whole 4 KiB blocks. They include deleted files that are still
- * open in this process, unless `deleted` is false. The sum comes from the file system alone, not from the cache's
- * counts.
+ * Returns the size of a directory on disk, in bytes. The size of each file is rounded up to 4 KiB blocks. Deleted files
+ * that are still open in this process are included, unless `deleted` is false. The sizes come from the file system, so
+ * a test can compare them with the cache's own count.
  */
 export const diskUse = (directory: string, options: { readonly deleted?: boolean } = {}): number => {
   if (options.deleted === false) return below(directory)

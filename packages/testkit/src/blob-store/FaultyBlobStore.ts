@@ -2,7 +2,7 @@ import { type BlobReader, BlobStoreError } from "@registry-packages-proxy/digest
 import { BlobStore } from "@registry-packages-proxy/digest-cache/BlobStore"
 import { Context, Effect, Layer, Option } from "effect"
 
-/** The store operations that a fault can affect. */
+/** The operations of a BlobStore, its readers and its writers that a fault can affect. */
 export type StoreOperation =
   | "find"
   | "reserve"
@@ -15,8 +15,8 @@ export type StoreOperation =
   | "list"
 
 /**
- * Fails calls of an operation: the first failing call is number `fromCall` (default: 1), and `times` calls fail
- * (default: all).
+ * Makes calls of an operation fail. The first failing call is number `fromCall` (default: 1). From this call on,
+ * `times` calls fail (default: all).
  */
 export interface StoreFault {
   readonly operation: StoreOperation
@@ -24,11 +24,11 @@ export interface StoreFault {
   readonly times?: number
 }
 
-/** Sets the faults of a store while it is in use. */
+/** Sets the faults of a BlobStore, and counts the failures that they cause. */
 export class StoreFaults extends Context.Service<
   StoreFaults,
   {
-    /** Replaces all faults and restarts the counts of calls. */
+    /** Replaces all faults, and restarts the counts of calls and failures. */
     readonly set: (...faults: ReadonlyArray<StoreFault>) => Effect.Effect<void>
     /** Number of failures caused since the last `set`. */
     readonly injectedFailures: Effect.Effect<number>
@@ -92,5 +92,5 @@ const make = Effect.gen(function* () {
   return Context.make(BlobStore, faulty).pipe(Context.add(StoreFaults, faults))
 })
 
-/** Wraps the given store. The store works normally until a test sets faults. */
+/** Wraps the BlobStore that is provided to this layer. The store works normally until a test sets faults. */
 export const layer: Layer.Layer<BlobStore | StoreFaults, never, BlobStore> = Layer.effectContext(make)

@@ -16,32 +16,35 @@ export type FileOperation =
   | "chmod"
 
 /**
- * Fails calls of an operation on matching paths: the first failing call is number `fromCall` (default: 1), and `times`
- * calls fail (default: all).
+ * Makes calls of an operation on matching paths fail. The first failing call is number `fromCall` (default: 1). From
+ * this call on, `times` calls fail (default: all).
  */
 export interface FileFault {
   readonly operation: FileOperation
   readonly reason: SystemErrorTag
-  /** The system's error code, such as `ENOSPC`. */
+  /** The operating system's error code for the failure, such as `ENOSPC`. Default: no code. */
   readonly code?: string
-  /** Number of bytes that a failing write writes before it fails. Default: 0. */
+  /** Number of bytes that a failing `writeAll` writes before it fails. Default: 0. */
   readonly writtenBytes?: number
   readonly fromCall?: number
   readonly times?: number
-  /** Affects only paths that contain this text. */
+  /** The fault affects only paths that contain this text. Default: all paths. */
   readonly pathIncludes?: string
 }
 
-/** Called before and after every file operation. If `before` fails, the operation fails. */
+/**
+ * Runs `before` and `after` around every {@link FileOperation}. If `before` fails, the operation fails, and `after`
+ * runs nevertheless.
+ */
 export interface FileInterceptor {
-  /** `bytes` is the number of bytes to write, and 0 for other operations. */
+  /** `bytes` is the number of bytes to write, or 0 if the operation does not write. */
   readonly before: (
     operation: FileOperation,
     path: string,
     bytes: number
   ) => Effect.Effect<void, PlatformError>
   readonly after: (operation: FileOperation, path: string) => Effect.Effect<void>
-  /** Number of bytes that a write still writes if `before` fails. Default: 0. */
+  /** Returns the number of bytes that `writeAll` still writes if `before` fails. Default: 0. */
   readonly writtenBytes?: () => number
 }
 
@@ -93,7 +96,7 @@ const aroundOf =
         )
     )
 
-/** A file system whose operations pass through `interceptor`. */
+/** Returns a file system that runs `interceptor` around each {@link FileOperation}. Other operations are unchanged. */
 export const intercept = (fs: FileSystem.FileSystem, interceptor: FileInterceptor): FileSystem.FileSystem => {
   const around = aroundOf(interceptor)
   return {
@@ -113,17 +116,17 @@ export const intercept = (fs: FileSystem.FileSystem, interceptor: FileIntercepto
   }
 }
 
-/** InodeChanges whose look-ups pass through `interceptor`, as the operation `stat`. */
+/** Wraps InodeChanges. Runs `interceptor` around each look-up, as the operation `stat`. */
 export const interceptInodeChanges =
   (inodeChanges: typeof InodeChanges.Service, interceptor: FileInterceptor): typeof InodeChanges.Service =>
   (path) =>
     aroundOf(interceptor)("stat", path, inodeChanges(path))
 
-/** Sets the faults of a file system while it is in use. */
+/** Sets the faults of a FileSystem, and counts the failures that they cause. */
 export class FileFaults extends Context.Service<
   FileFaults,
   {
-    /** Replaces all faults and restarts the counts of calls. */
+    /** Replaces all faults, and restarts the counts of calls and failures. */
     readonly set: (...faults: ReadonlyArray<FileFault>) => Effect.Effect<void>
     /** Number of failures caused since the last `set`. */
     readonly injectedFailures: Effect.Effect<number>
@@ -181,6 +184,9 @@ const make = Effect.gen(function* () {
   )
 })
 
-/** Wraps the given file system. The file system works normally until a test sets faults. */
+/**
+ * Wraps the FileSystem and the InodeChanges that are provided to this layer. Both work normally until a test sets
+ * faults.
+ */
 export const layer: Layer.Layer<FileSystem.FileSystem | FileFaults, never, FileSystem.FileSystem> =
   Layer.effectContext(make)

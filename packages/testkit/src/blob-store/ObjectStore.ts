@@ -20,8 +20,8 @@ interface StoredObject extends StoredBlob {
 const orStoreError = Effect.mapError((cause: unknown) => new BlobStoreError({ cause }))
 
 /**
- * An example of a BlobStore over an S3-like bucket. A blob is written to a local file, which is uploaded at `commit`.
- * The bucket's lifecycle rules evict blobs. No other program may write to the bucket.
+ * An example of a BlobStore over an S3-like bucket. `write` appends to a local file, and `commit` uploads the file. The
+ * bucket's lifecycle rules evict blobs. No other program may write to the bucket.
  */
 const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
   const fs = yield* FileSystem.FileSystem
@@ -85,7 +85,10 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
   })
 })
 
-/** A BlobStore over a bucket, for blobs of at most `maxSize` bytes. */
+/**
+ * Provides an example of a BlobStore over a bucket, for blobs of at most `maxSize` bytes. No other program may write to
+ * the bucket.
+ */
 export const layer = (
   bucket: Bucket,
   { maxSize }: { readonly maxSize: number }

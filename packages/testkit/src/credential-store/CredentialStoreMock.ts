@@ -16,8 +16,8 @@ import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, Layer, Option } from "effect"
 
 /**
- * A registry source. `paths` has credentials for paths below the repository. The most specific path that includes the
- * requested path applies. If no path matches, `credential` applies.
+ * A registry source with other credentials for some paths below the repository. The mock's `get` returns the credential
+ * of the longest path in `paths` that contains the requested path. If no path contains it, `get` returns `credential`.
  */
 export interface MockRegistrySource extends RegistrySource {
   readonly paths?: Readonly<Record<string, Credential>>
@@ -25,18 +25,18 @@ export interface MockRegistrySource extends RegistrySource {
 
 /** The contents and the status of the mock. By default all feeds are synced and up to date. */
 export interface CredentialStoreMockOptions {
-  /** By repository (`host[:port]/name`). The empty string is the key of the cluster's own registry. */
+  /** Registry sources by repository (`host[:port]/name`). The empty string is the key of the cluster's own registry. */
   readonly sources: Readonly<Record<string, MockRegistrySource>>
-  /** Objects that the store cannot decode, by repository. `get` fails with `Unreadable`. */
+  /** Objects that the store cannot decode, by repository. For these repositories, `get` fails with `Unreadable`. */
   readonly unreadable?: Readonly<Record<string, { readonly sourceObject: string; readonly detail: string }>>
-  /** The objects of feeds that have not delivered yet. Default: none. */
+  /** The objects that feeds have not delivered yet, such as `module-sources`. Default: none. */
   readonly waitingFor?: ReadonlyArray<AwaitedObjects>
   readonly upToDate?: boolean
-  /** In milliseconds since the epoch. Default: 0. */
+  /** The time of the last sync, in milliseconds since the epoch. Default: 0. */
   readonly lastSync?: number
 }
 
-/** A CredentialStore with exactly these contents. It never changes. */
+/** Provides a CredentialStore with exactly these contents. They never change. */
 export const layer = (options: CredentialStoreMockOptions): Layer.Layer<CredentialStore> =>
   Layer.succeed(CredentialStore, CredentialStore.of(make(options)))
 
@@ -77,7 +77,9 @@ const make = ({
   return { get, status: Effect.succeed(status) }
 }
 
-/** Makes a registry source. Default: https, anonymous, no CA in addition to the system's. */
+/**
+ * Makes a registry source. By default, it uses HTTPS without credentials, and trusts only the system's CA certificates.
+ */
 export const registrySource = (
   options: Partial<Omit<RegistrySource, "host" | "repositoryPrefix">> & {
     readonly host: string

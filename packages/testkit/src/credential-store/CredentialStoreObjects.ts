@@ -5,16 +5,16 @@ import type { BasicCredentials } from "../wire/BasicCredentials.ts"
 
 /** A user name and a password for one registry host. */
 export interface HostCredentials extends BasicCredentials {
-  /** `host[:port]`, or any other key of `auths`. */
+  /** The key of the credentials in `auths`. It is `host[:port]`, or any other key of a docker config.json. */
   readonly host: string
 }
 
-/** The `auths` of a docker config.json: entries by registry host, or by host and path. */
+/** The `auths` of a docker config.json. The keys are registry hosts, or hosts with a path. */
 export type DockerConfigAuths = Readonly<Record<string, unknown>>
 
 /**
- * The fields of a ModuleSource. `scheme`, `auths` and `dockerCfg` are not checked, so a test can set invalid values.
- * `dockerCfg` overrides `auths`, and `auths` overrides `credentials`.
+ * The fields of a ModuleSource. No field is checked, so a test can set invalid values. `dockerCfg` overrides `auths`,
+ * and `auths` overrides `credentials`.
  */
 export interface ModuleSourceOptions {
   readonly name: string
@@ -27,7 +27,7 @@ export interface ModuleSourceOptions {
   readonly creationTimestamp?: string
 }
 
-/** The fields of the cluster's registry Secret. `auths` overrides `credentials`. */
+/** The fields of the Secret `d8-system/deckhouse-registry`. `auths` overrides `credentials`. */
 export interface RegistrySecretOptions {
   readonly address: string
   readonly path?: string
@@ -37,7 +37,7 @@ export interface RegistrySecretOptions {
   readonly auths?: DockerConfigAuths
 }
 
-/** The text of a docker config.json with one entry. */
+/** Returns the text of a docker config.json with the credentials of one host. */
 export const dockerConfig = ({ host, password, username }: HostCredentials): string =>
   JSON.stringify({ auths: { [host]: { auth: Base64.encode(`${username}:${password}`) } } })
 
@@ -64,7 +64,7 @@ const given = (values: Readonly<Record<string, string | undefined>>): Record<str
     Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))
   )
 
-/** A ModuleSource as the API server sends it, with some fields that the program ignores. */
+/** Makes a ModuleSource as the API server sends it. It has some fields that registry-packages-proxy ignores. */
 export const moduleSource = (options: ModuleSourceOptions): Record<string, unknown> => ({
   apiVersion: "deckhouse.io/v1alpha1",
   kind: "ModuleSource",
@@ -84,7 +84,7 @@ export const moduleSource = (options: ModuleSourceOptions): Record<string, unkno
   status: { modulesCount: 3 }
 })
 
-/** The Secret `d8-system/deckhouse-registry` as the API server sends it. */
+/** Makes the Secret `d8-system/deckhouse-registry` as the API server sends it. */
 export const registrySecret = (options: RegistrySecretOptions): Record<string, unknown> => {
   const values = given({
     address: options.address,
@@ -103,7 +103,7 @@ export const registrySecret = (options: RegistrySecretOptions): Record<string, u
   }
 }
 
-/** A Kubernetes List of these objects, as `kubectl get -o yaml` prints them. */
+/** Makes a Kubernetes List of these objects, like the output of `kubectl get -o yaml`. */
 export const kubernetesList = (items: ReadonlyArray<unknown>): Record<string, unknown> => ({
   apiVersion: "v1",
   kind: "List",
@@ -111,7 +111,10 @@ export const kubernetesList = (items: ReadonlyArray<unknown>): Record<string, un
   metadata: { resourceVersion: "" }
 })
 
-/** The kind of each collection that a CredentialStore watches, by URL path: the `collections` of a FakeKubernetes. */
+/**
+ * The collections that a CredentialStore watches, for the option `collections` of a FakeKubernetes. The key is a URL
+ * path, and the value is the kind of the collection's objects.
+ */
 export const watchedCollections: Readonly<Record<string, string>> = Object.fromEntries(
   kinds.map((kind) => [Resource.path(kind), kind.kind])
 )

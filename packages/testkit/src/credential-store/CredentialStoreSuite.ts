@@ -8,15 +8,15 @@ import { Effect, type Layer, Option, Redacted } from "effect"
 import { type MockRegistrySource, registrySource } from "./CredentialStoreMock.ts"
 import { moduleSource, registrySecret } from "./CredentialStoreObjects.ts"
 
-/** The contents of the store under test: Kubernetes objects, and the sources that the store must derive from them. */
+/** The Kubernetes objects that the store under test reads, and the sources that it must derive from them. */
 export interface CredentialStoreFixture {
   readonly objects: ReadonlyArray<unknown>
-  /** By repository. The empty string is the key of the cluster's own registry. */
+  /** The expected sources by repository. The empty string is the key of the cluster's own registry. */
   readonly sources: Readonly<Record<string, MockRegistrySource>>
   readonly unreadable: Readonly<Record<string, { readonly sourceObject: string; readonly detail: string }>>
   /**
-   * `synced`: all feeds have delivered and are up to date. `waiting`: one feed has not delivered yet. `stale`: all
-   * feeds have delivered, but one feed cannot read its file or API server now.
+   * `synced`: all feeds have delivered their objects and are up to date. `waiting`: one feed has not delivered its
+   * objects yet. `stale`: all feeds have delivered their objects, but one feed cannot read its file or API server now.
    */
   readonly state: "synced" | "waiting" | "stale"
 }
@@ -110,8 +110,8 @@ const revealed = (value: RegistrySource) => ({
 const unknown = "unknown.example.com/modules"
 
 /**
- * The contract of every CredentialStore. `make` builds the store under test. When the layer is built, the store must
- * already be in the fixture's state.
+ * Defines the tests that every CredentialStore must pass. `make` builds the layer of the store under test. When the
+ * layer is built, the store must already be in the fixture's `state`.
  */
 export const suite = (
   name: string,

@@ -4,7 +4,7 @@ import { Deferred, Effect, Queue, Stream } from "effect"
 /** A feed whose events a test sends. */
 export interface TestFeed {
   readonly feed: Feed
-  /** Delivers an event. Returns when the store has processed it. */
+  /** Sends an event to the store, and waits until the store has processed the event. */
   readonly send: (event: FeedEvent) => Effect.Effect<void>
 }
 
@@ -13,7 +13,7 @@ interface Pending {
   readonly taken: Deferred.Deferred<void>
 }
 
-/** Makes a feed in memory. By default it has the `precedence` and `awaited` of the watch of ModuleSources. */
+/** Makes a feed in memory. By default, it has the `precedence` and `awaited` of the feed that watches ModuleSources. */
 export const make = Effect.fnUntraced(function* (
   name: string,
   precedence: number = 1,

@@ -8,22 +8,22 @@ import { settle } from "../machine/VirtualTime.ts"
 
 export type CacheLayer = Layer.Layer<DigestCache, unknown>
 
-/** Returns a function that defines tests. Each test has a cache of its own. */
+/** Returns a function that defines one test. Each test has its own cache, built from `cache`. */
 export const testsWithCache =
   (cache: CacheLayer) =>
   <E>(name: string, body: () => Effect.Effect<void, E, DigestCache | Scope.Scope>): void => {
     it.effect(name, () => Effect.provide(body(), cache, { local: true }))
   }
 
-/** Reads the bytes of an opened package from `start` to `end` (exclusive). */
+/** Returns the bytes of an opened package, from offset `start` (inclusive) to `end` (exclusive). */
 export const readRange = <E>(opened: OpenPackage<E>, start = 0, end = opened.descriptor.size) => {
   const body = opened.body(start, end)
   return body._tag === "Bytes" ? Effect.succeed(Buffer.from(body.bytes)) : readAll(body.reader)
 }
 
 /**
- * Opens a package and reads all its bytes, as one response does. `isCorrect` is true if the bytes are those of the
- * package.
+ * Opens a package and reads all its bytes, as one response does. Returns the cache result as `result`. `isCorrect` is
+ * true if the bytes equal those of `wanted`.
  */
 export const openAndRead = (wanted: TestPackage, identity?: string) =>
   Effect.gen(function* () {
@@ -32,11 +32,13 @@ export const openAndRead = (wanted: TestPackage, identity?: string) =>
     return { result: opened.cacheResult, isCorrect: (yield* readRange(opened)).equals(wanted.bytes) }
   }).pipe(Effect.scoped)
 
-/** The status of a package. None if the cache would have to call a source for it. */
+/**
+ * Returns the result of `DigestCache.peek` for a package, or none if the cache would have to call the package's source.
+ */
 export const peek = (key: PackageKey) =>
   DigestCache.use((cache) => Effect.option(cache.peek(key, Effect.fail("nobody is asked"))))
 
-/** The result that opening an unknown package of this size would have: `miss` or `bypass`. */
+/** Returns the cache result that the first request for a package of this size would have: `miss` or `bypass`. */
 export const admissionResult = (size: number) => {
   const { descriptor, key } = new TestPackage({ size: 0, seed: 999_999 })
   return Effect.map(
@@ -45,7 +47,7 @@ export const admissionResult = (size: number) => {
   )
 }
 
-/** Waits until the pull of a package is over, and the package is stored under its name or discarded. */
+/** Waits until a package is no longer being pulled, and the cache has stored or discarded it. */
 export const awaitPullEnd = (wanted: TestPackage) =>
   Effect.gen(function* () {
     yield* peek(wanted.key).pipe(
@@ -63,7 +65,10 @@ export const awaitStreamsClosed = (wanted: TestPackage) =>
     Effect.repeat({ until: (streams) => streams === 0 })
   )
 
-/** Reads a package in the background. `awaitReceived(count)` waits until `count` bytes have been received. */
+/**
+ * Opens a package and reads it in the background. `fiber` completes with the bytes. `awaitReceived(count)` waits until
+ * `count` bytes have been received.
+ */
 export const readInBackground = (
   wanted: TestPackage,
   options: { readonly start?: number; readonly end?: number } = {}
@@ -87,7 +92,7 @@ export const readInBackground = (
         waits.push({ count, reached })
         return Deferred.await(reached)
       })
-    return { result: opened.cacheResult, fiber, at: awaitReceived, received: () => received }
+    return { result: opened.cacheResult, fiber, awaitReceived, received: () => received }
   })
 
 /** Asserts that a body failed with `BodyError`, the error for wrong bytes. */

@@ -12,7 +12,7 @@ import {
 import { TestPackage } from "./TestPackage.ts"
 import { cacheCapBytes } from "./DigestCacheSuite.ts"
 
-/** Number of bytes at the end of a body that a reader receives only after the whole blob is verified. */
+/** Number of bytes that a reader receives only after the whole blob is verified. They are the last bytes of a body. */
 const tailBytes = 64 * 1024
 const size = 1_000_003
 
@@ -21,7 +21,10 @@ const corrupt = (wanted: TestPackage, at: number): void => {
   wanted.sourceBytes.writeUInt8(wanted.sourceBytes.readUInt8(at) ^ 1, at)
 }
 
-/** The contract of a cache that streams large packages while they are being pulled. */
+/**
+ * Defines the tests that a DigestCache must pass if it sends large packages while it still pulls them. The size limit
+ * of the cache must be {@link cacheCapBytes}.
+ */
 export const suiteStreaming = (name: string, cache: CacheLayer) =>
   describe(`DigestCache, streaming (${name})`, () => {
     const test = testsWithCache(cache)
@@ -31,7 +34,7 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         const wanted = new TestPackage({ size, seed: 1 })
         wanted.holdAt(400_000)
         const reader = yield* readInBackground(wanted)
-        yield* reader.at(400_000)
+        yield* reader.awaitReceived(400_000)
         assert.strictEqual(reader.received(), 400_000)
         wanted.release()
         assert.isTrue((yield* Fiber.join(reader.fiber)).equals(wanted.bytes))
@@ -43,7 +46,7 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
           const wanted = new TestPackage({ size: total, seed: 2 })
           wanted.holdAt(total)
           const reader = yield* readInBackground(wanted)
-          yield* Effect.andThen(wanted.awaitHeld, reader.at(total - tailBytes))
+          yield* Effect.andThen(wanted.awaitHeld, reader.awaitReceived(total - tailBytes))
           assert.isBelow(reader.received(), total)
           assert.isUndefined(reader.fiber.pollUnsafe())
           wanted.release()
@@ -82,7 +85,7 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         const wanted = new TestPackage({ size, seed: 5 })
         wanted.holdAt(size)
         const right = yield* readInBackground(wanted, { start: 100, end: 200_000 })
-        yield* Effect.andThen(wanted.awaitHeld, right.at(200_000 - tailBytes - 100))
+        yield* Effect.andThen(wanted.awaitHeld, right.awaitReceived(200_000 - tailBytes - 100))
         assert.isBelow(right.received(), 200_000 - 100)
         wanted.release()
         assert.isTrue((yield* Fiber.join(right.fiber)).equals(wanted.bytes.subarray(100, 200_000)))
@@ -103,7 +106,7 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         const body = opened.body(0, size)
         if (body._tag !== "Reader") return assert.fail("a large package must have a reader")
         const idle = body.reader
-        yield* first.at(300_000)
+        yield* first.awaitReceived(300_000)
         wanted.holdAt(700_000)
         const second = yield* readInBackground(wanted)
         const third = yield* readInBackground(wanted, { start: 650_000 })
@@ -111,7 +114,11 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
           [first.result, opened.cacheResult, second.result],
           ["miss", "collapsed", "collapsed"]
         )
-        yield* Effect.all([first.at(700_000), second.at(700_000), third.at(50_000)])
+        yield* Effect.all([
+          first.awaitReceived(700_000),
+          second.awaitReceived(700_000),
+          third.awaitReceived(50_000)
+        ])
         wanted.release()
         for (const reader of [first, second]) {
           assert.isTrue((yield* Fiber.join(reader.fiber)).equals(wanted.bytes))

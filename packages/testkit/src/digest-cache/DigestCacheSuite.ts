@@ -13,13 +13,13 @@ import {
 } from "./DigestCacheClient.ts"
 import { TestPackage } from "./TestPackage.ts"
 
-/** The cap in bytes that a cache under test must have, including the overhead of packages. */
+/** The size limit, in bytes, of the cache that a suite tests. The limit includes the overhead of each package. */
 export const cacheCapBytes = 4 * 1024 * 1024
 
 const large = 1_000_003
 const small = 20_011
 
-/** The contract of every DigestCache. The cache must have the cap {@link cacheCapBytes}. */
+/** Defines the tests that every DigestCache must pass. The size limit of the cache must be {@link cacheCapBytes}. */
 export const suite = (name: string, cache: CacheLayer) =>
   describe(`DigestCache (${name})`, () => {
     const test = testsWithCache(cache)

@@ -8,7 +8,7 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Cause, Deferred, Effect, Latch, Schema, Stream } from "effect"
 import { copyIntoBuffer } from "../registry-client/TestBuffers.ts"
 
-/** The source failed because the test required it. */
+/** The source of a {@link TestPackage} failed because the test set `failAt`. */
 export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFailed", {
   identity: Schema.String,
   at: Schema.Int
@@ -16,7 +16,9 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFail
 
 export const defaultPlatform = Platform.make("linux/amd64")
 
-/** Pseudo-random bytes, so that a test notices a wrong offset. Each seed gives different bytes. */
+/**
+ * Returns pseudo-random bytes, so that a test notices bytes from a wrong offset. Different seeds give different bytes.
+ */
 const pseudoRandomBytes = (size: number, seed: number): Buffer => {
   const bytes = Buffer.allocUnsafeSlow(size)
   let state = (seed * 2_654_435_761 + 1) >>> 0
@@ -28,8 +30,8 @@ const pseudoRandomBytes = (size: number, seed: number): Buffer => {
 }
 
 /**
- * A package in memory, with its source. A test can make the source wait, fail or send wrong bytes, and can count the
- * calls.
+ * A package in memory, and its source for a DigestCache. A test can make the source wait, fail or send wrong bytes, and
+ * can count the calls of the source.
  */
 export class TestPackage {
   readonly bytes: Buffer
@@ -37,10 +39,12 @@ export class TestPackage {
   readonly descriptor: PackageDescriptor
   /** The bytes that the source sends. A test may replace them. */
   sourceBytes: Buffer
-  /** The source fails before the byte at this offset. -1: `resolve` fails. Undefined: nothing fails. */
+  /**
+   * The offset of the byte before which the source fails. -1 makes `resolve` fail. Undefined: the source does not fail.
+   */
   failAt: number | undefined = undefined
   resolveCalls = 0
-  /** The start offsets of the blob streams, in the order in which they were opened. */
+  /** The start offset of each blob stream, in the order in which the streams were opened. */
   readonly streamOffsets: Array<number> = []
   /** Number of open blob streams. */
   openStreams = 0
@@ -76,8 +80,8 @@ export class TestPackage {
   }
 
   /**
-   * Makes the source wait before the byte at this offset. -1: before `resolve`. The size of the package: before the end
-   * of the stream.
+   * Makes the source wait before the byte at offset `position`, and cancels the previous `holdAt`. If `position` is -1,
+   * `resolve` waits. If `position` is the size of the package, the stream waits before its end.
    */
   holdAt(position: number): void {
     this.#holdAt = position
@@ -87,12 +91,12 @@ export class TestPackage {
     moved.openUnsafe()
   }
 
-  /** Releases everything that `holdAt` made wait. */
+  /** Lets the source continue, and cancels the previous `holdAt`. */
   release(): void {
     this.holdAt(Number.POSITIVE_INFINITY)
   }
 
-  /** Returns once the source waits at the position of `holdAt`. */
+  /** Waits until the source has reached the position of the last `holdAt`. */
   get awaitHeld(): Effect.Effect<void> {
     return Effect.suspend(() => Deferred.await(this.#held))
   }
@@ -164,7 +168,7 @@ export class TestPackage {
   }
 }
 
-/** Reads all bytes. Calls `progress` with the number of bytes read so far. */
+/** Reads and returns all bytes. Calls `progress` after each read, with the number of bytes read so far. */
 export const readAll = <E>(
   reader: PackageReader<E>,
   options: { readonly progress?: (count: number) => void } = {}

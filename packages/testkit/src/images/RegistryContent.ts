@@ -19,7 +19,7 @@ export class RegistryContent {
     return created
   }
 
-  /** Adds a manifest under its digest and these tags, and adds its children and blobs. */
+  /** Adds an image or index under its digest and these tags. Also adds its blobs and the children of an index. */
   put(name: string, image: RegistryImage, tags: ReadonlyArray<string>): void {
     const repository = this.#repository(name)
     for (const reference of [image.digest, ...tags]) repository.manifests.set(reference, image)
@@ -32,7 +32,7 @@ export class RegistryContent {
     this.#repository(name).blobs.set(blob.digest, blob)
   }
 
-  /** Removes the manifest or the blob of this digest. */
+  /** Removes the manifest or blob with this digest. A tag of a removed manifest still returns the manifest. */
   remove(name: string, digest: string): void {
     this.#repositories.get(name)?.manifests.delete(digest)
     this.#repositories.get(name)?.blobs.delete(digest)

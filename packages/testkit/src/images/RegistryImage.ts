@@ -3,20 +3,23 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as RegistryBlob from "./RegistryBlob.ts"
 
-/** A layer of an image. A layer with `urls` is foreign: its blob is not added to the registry. */
+/** A layer to put into an image. A layer with `urls` is foreign, so its blob is not added to the registry. */
 export interface ImageLayer {
   readonly blob: RegistryBlob.RegistryBlob
-  /** Default: the media type of a gzipped tar layer in the format of the image (OCI or Docker). */
+  /** Default: the media type of a gzipped tar layer in the image's format, OCI or Docker. */
   readonly mediaType?: string
   readonly urls?: ReadonlyArray<string>
   /** Overrides fields of the layer's descriptor. `undefined` removes a field. */
   readonly descriptor?: JsonFields
 }
 
-/** Fields of a JSON document, by name. */
+/** Fields of a JSON object, by name. */
 export type JsonFields = Readonly<Record<string, unknown>>
 
-/** An entry of an index: the descriptor of a manifest, or any JSON value (`json`). */
+/**
+ * An entry of an index. With `image`, the entry is a descriptor of this image. With `json`, it is any JSON value, valid
+ * or not.
+ */
 export type IndexEntry =
   | {
       readonly image: RegistryImage
@@ -34,7 +37,8 @@ export interface RegistryImage {
   readonly blobs: ReadonlyArray<RegistryBlob.RegistryBlob>
   readonly children: ReadonlyArray<RegistryImage>
   /**
-   * The package: the blob of the last layer. Undefined for an index, `ofBytes`, `schema1`, and an image without layers.
+   * The blob of the last layer, which is the package. Undefined for an index and for an image without layers. Also
+   * undefined for an image from `ofBytes` or `schema1`.
    */
   readonly layer: RegistryBlob.RegistryBlob | undefined
 }
@@ -42,7 +46,7 @@ export interface RegistryImage {
 interface Options {
   readonly format?: "oci" | "docker"
   readonly algorithm?: DigestAlgorithm
-  /** Overrides fields of the JSON document. `undefined` removes a field. */
+  /** Overrides fields of the manifest or index. `undefined` removes a field. */
   readonly fields?: JsonFields
 }
 
@@ -57,7 +61,7 @@ const configTypes = {
   docker: "application/vnd.docker.container.image.v1+json"
 }
 
-/** Makes a manifest of any bytes, valid or not. Default media type: OCI image manifest. */
+/** Makes a manifest from any bytes, valid or not. The default media type is that of an OCI image manifest. */
 export const ofBytes = (
   bytes: Uint8Array | string,
   options: { readonly mediaType?: string; readonly algorithm?: DigestAlgorithm } = {}
@@ -73,7 +77,7 @@ export const ofBytes = (
   }
 }
 
-/** An image with these layers. The last layer is the package. */
+/** Makes an image with these layers. The last layer is the package. */
 export const image = (layers: ReadonlyArray<ImageLayer>, options: Options = {}): RegistryImage => {
   const { algorithm = "sha256", fields, format = "oci" } = options
   const mediaType = format === "oci" ? MediaType.ociManifest : MediaType.dockerManifest
@@ -102,7 +106,7 @@ export const image = (layers: ReadonlyArray<ImageLayer>, options: Options = {}):
   }
 }
 
-/** An image whose only layer is this package. */
+/** Makes an image whose only layer is this package. */
 export const ofPackage = (
   content: Uint8Array | RegistryBlob.RegistryBlob,
   options: Options & { readonly mediaType?: string } = {}
@@ -112,7 +116,7 @@ export const ofPackage = (
   return image([{ blob, ...(mediaType === undefined ? {} : { mediaType }) }], rest)
 }
 
-/** An image index (OCI) or a manifest list (Docker). */
+/** Makes an OCI image index, or a Docker manifest list if `format` is `docker`. */
 export const index = (children: ReadonlyArray<IndexEntry>, options: Options = {}): RegistryImage => {
   const { algorithm = "sha256", fields, format = "oci" } = options
   const mediaType = format === "oci" ? MediaType.ociIndex : MediaType.dockerManifestList
@@ -138,7 +142,7 @@ export const index = (children: ReadonlyArray<IndexEntry>, options: Options = {}
 export const inNestedIndexes = (image: RegistryImage, platform: string, depth: number): RegistryImage =>
   depth === 0 ? image : index([{ image: inNestedIndexes(image, platform, depth - 1), platform }])
 
-/** A Docker manifest of the obsolete schema 1, which a RegistryClient rejects with `SchemaVersion1`. */
+/** Makes a Docker manifest of the obsolete schema 1. A RegistryClient rejects it with `SchemaVersion1`. */
 export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({
   ...ofBytes(
     encode({
@@ -154,7 +158,9 @@ export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({
   blobs: [layer]
 })
 
-/** An image whose only layer is foreign (non-distributable): the registry does not have its blob. */
+/**
+ * Makes an image whose only layer is foreign (non-distributable). The registry does not have the blob of this layer.
+ */
 export const withForeignLayer = (layer: RegistryBlob.RegistryBlob, options: Options = {}): RegistryImage => {
   const mediaType =
     options.format === "docker"

@@ -11,7 +11,7 @@ type Json = Readonly<Record<string, unknown>>
 export interface FakeKubernetesOptions {
   /** The kind of each collection's objects, by the URL path of the collection. */
   readonly collections: Readonly<Record<CollectionPath, string>>
-  /** Sends a bookmark each minute to every watch that requests bookmarks. Default: true. */
+  /** True if the server sends a bookmark each minute on every watch that requests bookmarks. Default: true. */
   readonly sendsBookmarks?: boolean
 }
 
@@ -56,8 +56,9 @@ const status = (code: number, retryAfter?: Duration.Duration): ApiResponse =>
   json(code, failure(code, reasons[code] ?? "Unknown"), retryAfter)
 
 /**
- * A Kubernetes API server in memory: paged lists, watches with bookmarks and 410 Gone, reviews. A fault stays active
- * until the test resets it. The server uses the Clock service, so a TestClock controls its time.
+ * A Kubernetes API server in memory. It serves objects, paged lists, watches, TokenReviews and SubjectAccessReviews. A
+ * fault, such as `isDown`, stays active until the test resets it. The time comes from the Clock service, so a TestClock
+ * controls bookmarks and the ends of watches.
  */
 export class FakeKubernetes {
   readonly store = new FakeKubernetesStore()
@@ -66,21 +67,25 @@ export class FakeKubernetes {
   readonly #watching = new Set<Watching>()
   readonly #options: FakeKubernetesOptions
 
-  /** Refuses every connection. */
+  /** True if each new request fails, as if the server refused the connection. Open watches continue. */
   isDown = false
-  /** Accepts requests and never responds. */
+  /** True if the server accepts requests and never responds. */
   isStalled = false
-  /** Returns the status to respond with instead of serving the request, or undefined to serve it. */
+  /** If set, returns the status with which the server refuses a request, or undefined to serve the request. */
   refuseWith: ((request: ApiRequest) => number | undefined) | undefined
-  /** The Retry-After of each refusal, in seconds. Undefined: no Retry-After. */
+  /** The Retry-After, in seconds, of each response that `refuseWith` causes. Undefined: no Retry-After. */
   retryAfterSeconds: number | undefined
   /**
-   * The form of 410 Gone, for a watch from a compacted version: the response status, or an ERROR event of the watch.
+   * The response to a watch that begins at a version older than `store.compactedVersion`. `status`: the HTTP status
+   * 410. `event`: an ERROR event with code 410 and the end of the watch.
    */
   sendGoneAs: "status" | "event" = "status"
-  /** Treats every `continue` token as expired (410). */
+  /** True if the server responds 410 to every request with a `continue` token, because the token has expired. */
   isContinueExpired = false
-  /** URL paths that the server responds to with 404: kinds that are not installed, and objects that do not exist. */
+  /**
+   * URL paths for which the server responds 404. A path is that of an object that does not exist, or that of a
+   * collection whose kind is not installed.
+   */
   readonly missingPaths = new Set<CollectionPath>()
   readonly #unexpected = Deferred.makeUnsafe<never>()
 
@@ -89,8 +94,8 @@ export class FakeKubernetes {
   }
 
   /**
-   * Dies when a client requests a kind that is in neither `collections` nor `missingPaths`. Race a test against this
-   * effect.
+   * An effect that never succeeds. It dies when a client requests a kind that is in neither `collections` nor
+   * `missingPaths`. Race a test against this effect, because a client under test may only retry the request.
    */
   readonly dieOnUnknownKind: Effect.Effect<never> = Deferred.await(this.#unexpected)
 
@@ -108,33 +113,36 @@ export class FakeKubernetes {
     if (change !== undefined) this.#broadcast(change)
   }
 
-  /** Ends every watch, as a server does at `timeoutSeconds`. */
+  /** Ends every open watch, as a server does at `timeoutSeconds`. */
   endWatches(): void {
     for (const watch of this.watches) watch.write("end")
   }
 
-  /** Breaks the connection of every watch. */
+  /** Breaks the connection of every open watch. */
   breakWatches(): void {
     for (const watch of this.watches) watch.write("break")
   }
 
-  /** Makes every watch silent; its connection stays open. */
+  /** Sends nothing more on any open watch, not even its end at `timeoutSeconds`. The connections stay open. */
   silenceWatches(): void {
     for (const watch of this.watches) watch.isSilent = true
   }
 
-  /** Writes raw bytes into every watch. */
+  /** Sends these bytes unchanged on every open watch. */
   writeToWatches(bytes: Uint8Array | string): void {
     for (const watch of this.watches)
       watch.write(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes)
   }
 
-  /** Sends an ERROR event with this status code to every watch. */
+  /** Sends an ERROR event with this status code on every open watch. */
   sendError(code: number): void {
     this.writeToWatches(encodeEvent("ERROR", failure(code, reasons[code] ?? "Unknown")))
   }
 
-  /** Responds to a request. If the request is a watch, the end of the scope closes the watch. */
+  /**
+   * Responds to a request. If the request is a watch, the end of the scope closes the watch. Fails with `Unreachable`
+   * if `isDown` is true. Never completes if `isStalled` is true. Dies if the kind is unknown.
+   */
   readonly send = Effect.fnUntraced({ self: this }, function* (request: ApiRequest): Effect.fn.Return<
     ApiResponse,
     KubernetesError,
@@ -174,10 +182,6 @@ export class FakeKubernetes {
     return response === undefined ? status(404) : json(201, response)
   }
 
-  /**
-   * Dies, and makes {@link dieOnUnknownKind} die. Clients retry a defect like any other failure, so a test notices only
-   * `dieOnUnknownKind`.
-   */
   #dieForUnknownKind(path: string): Effect.Effect<never> {
     const known = Object.keys(this.#options.collections).join(", ")
     const why = Effect.die(
@@ -188,7 +192,10 @@ export class FakeKubernetes {
     return Effect.andThen(Deferred.complete(this.#unexpected, why), why)
   }
 
-  /** Returns an object, or 404 if the object or its kind is missing. Returns undefined if the kind is unknown. */
+  /**
+   * Returns an object, or 404 if it does not exist. Returns undefined if neither `collections` nor `missingPaths`
+   * contains its collection.
+   */
   #get(path: string): ApiResponse | undefined {
     const slash = path.lastIndexOf("/")
     const collection = path.slice(0, slash)

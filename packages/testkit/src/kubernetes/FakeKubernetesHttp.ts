@@ -9,9 +9,9 @@ import * as RegistryServer from "../registry/RegistryServer.ts"
 export interface FakeKubernetesHttp {
   /** `scheme://host:port`. */
   readonly origin: string
-  /** The Authorization field of each request, in order. Undefined for a request without the field. */
+  /** The Authorization field of each request, in the order of arrival. Undefined for a request without the field. */
   readonly authorizations: Array<string | undefined>
-  /** Number of open connections. */
+  /** Returns the number of open connections. */
   readonly openConnections: () => number
 }
 
@@ -69,8 +69,8 @@ const respond = Effect.fnUntraced(function* (
 }, Effect.scoped)
 
 /**
- * Listens on a free loopback port until the scope ends. `accepts` checks the Authorization field; a refused request
- * gets 401. Default: accepts every request.
+ * Serves a fake API server on a free loopback port until the scope ends. A request gets 401 if `accepts` returns false
+ * for its Authorization field. By default, all requests are accepted.
  */
 export const listen = Effect.fnUntraced(function* (
   api: FakeKubernetes,

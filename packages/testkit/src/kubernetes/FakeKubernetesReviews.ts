@@ -19,15 +19,18 @@ const Access = Schema.Struct({
   resourceAttributes: Schema.Record(Schema.String, Schema.String)
 })
 
-/** The spec of a SubjectAccessReview. */
+/** The fields of a SubjectAccessReview's `spec` that the fake API server reads. */
 export type SubjectAccessReviewSpec = typeof Access.Type
 
 const decodeAccess = Schema.decodeUnknownOption(Schema.Struct({ spec: Access }))
 
-/** The users and rights by which a fake API server decides TokenReviews and SubjectAccessReviews. */
+/**
+ * Decides the reviews of a fake API server. `users` decides TokenReviews, and its keys are the tokens. `allows` decides
+ * SubjectAccessReviews.
+ */
 export class FakeKubernetesReviews {
   readonly users = new Map<string, FakeKubernetesUser>()
-  /** Decides each SubjectAccessReview. Default: denies all. */
+  /** Returns true if the access is allowed. Default: denies every access. */
   allows: (access: SubjectAccessReviewSpec) => boolean = () => false
 
   /** Returns the review with its `status`, or undefined if `review` is not a TokenReview. */

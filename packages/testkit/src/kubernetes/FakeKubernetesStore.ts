@@ -27,14 +27,14 @@ export const nameOf = (object: Json): string => {
   return typeof name === "string" ? name : ""
 }
 
-/** Objects with resource versions, and the history of their changes, as etcd keeps them for an API server. */
+/** Keeps objects, their resource versions, and all changes since the last `compact`, as etcd does for an API server. */
 export class FakeKubernetesStore {
   readonly #objects = new Map<CollectionPath, Map<string, Json>>()
   #history: Array<ObjectChange> = []
   #compacted = 0
   #version = 100
 
-  /** The resource version of the last change. */
+  /** The resource version of the last change in any collection. */
   get resourceVersion(): number {
     return this.#version
   }
@@ -44,14 +44,14 @@ export class FakeKubernetesStore {
     return this.#compacted
   }
 
-  /** Creates an object, or replaces the object of the same name. */
+  /** Creates an object, or replaces the object of the same name in the collection. Returns the change. */
   apply(collection: CollectionPath, object: Json): ObjectChange {
     const objects = this.#collection(collection)
     const name = nameOf(object)
     return this.#record(collection, objects.has(name) ? "MODIFIED" : "ADDED", object)
   }
 
-  /** Removes an object. Returns undefined if it does not exist. */
+  /** Removes an object. Returns the change, or undefined if the object does not exist. */
   remove(collection: CollectionPath, name: string): ObjectChange | undefined {
     const object = this.#collection(collection).get(name)
     return object === undefined ? undefined : this.#record(collection, "DELETED", object)
@@ -71,7 +71,9 @@ export class FakeKubernetesStore {
     )
   }
 
-  /** Drops the history, as etcd's compaction does. */
+  /**
+   * Drops all changes so far, as a compaction of etcd does. A watch can then begin only at the last version or later.
+   */
   compact(): void {
     this.#compacted = this.#version
     this.#history = []

@@ -2,7 +2,7 @@ import { type KubernetesError, unreachable } from "@registry-packages-proxy/kube
 import { Clock, Effect, Option, Queue, Stream } from "effect"
 import type { ObjectChange } from "./FakeKubernetesStore.ts"
 
-/** The next step of a watch: write bytes, end, or break the connection. */
+/** An item of a response body: bytes, the end of the body, or a broken connection. */
 type Step = Uint8Array | "end" | "break"
 
 const bookmarkEvery = 60_000
@@ -16,9 +16,9 @@ export const encodeEvent = (type: ObjectChange["type"] | "BOOKMARK" | "ERROR", o
 /** A watch that a client has opened. */
 export class FakeKubernetesWatch {
   readonly #queue: Queue.Queue<Step>
-  /** Number of bytes that the client has read. */
+  /** Number of bytes that the client has read, without bookmarks. */
   readBytes = 0
-  /** Number of steps that the client has not read yet. */
+  /** Number of items that `write` has added and the client has not read yet. */
   unreadSteps = 0
   isOpen = true
   isSilent = false
@@ -38,8 +38,8 @@ export class FakeKubernetesWatch {
   }
 
   /**
-   * The response body. It ends at `endsAt` (milliseconds since the epoch). If `bookmark` is set, the body has a
-   * bookmark each minute.
+   * Returns the response body of the watch. The body ends at `endsAt`, in milliseconds since the epoch. If `bookmark`
+   * is set, the body contains a bookmark once a minute. The body fails if a test breaks the connection.
    */
   body(options: {
     readonly endsAt: number

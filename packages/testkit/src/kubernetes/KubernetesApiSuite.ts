@@ -7,14 +7,14 @@ import * as TokenReviews from "@registry-packages-proxy/kubernetes/reviews/Token
 import type { WatchEvent } from "@registry-packages-proxy/kubernetes/WatchEvent"
 import { Context, Effect, type Layer, Pull, Redacted, Schema, Stream } from "effect"
 
-/** The schema of the suite's objects. */
+/** The schema of the ConfigMaps that the suite reads. */
 export const ConfigMap = Schema.Struct({
   metadata: Schema.Struct({ name: Schema.String }),
   kind: Schema.Literal("ConfigMap"),
   data: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
 })
 
-/** The resource that the suite reads: ConfigMaps of the namespace `testkit`, which must exist. */
+/** The ConfigMaps that the suite reads. Their namespace, `testkit`, must exist on the API server under test. */
 export const configMaps: Resource<typeof ConfigMap.Type> = {
   group: "",
   version: "v1",
@@ -25,12 +25,13 @@ export const configMaps: Resource<typeof ConfigMap.Type> = {
 }
 
 /**
- * Changes the objects and rights of the API server under test. Each effect returns when the server applies its change.
+ * Changes the ConfigMaps of the API server under test, and has a user whose token and access the suite reviews. `apply`
+ * and `remove` complete after the server has applied the change.
  */
 export class KubernetesApiAdmin extends Context.Service<
   KubernetesApiAdmin,
   {
-    /** Creates or changes a ConfigMap in the namespace `testkit`. */
+    /** Creates or replaces a ConfigMap in the namespace `testkit`. */
     readonly apply: (name: string, data: Readonly<Record<string, string>>) => Effect.Effect<void>
     readonly remove: (name: string) => Effect.Effect<void>
     /** The token of `user`, who may `get` ConfigMaps in the namespace `testkit` and may do nothing else. */
@@ -39,7 +40,7 @@ export class KubernetesApiAdmin extends Context.Service<
   }
 >()("@registry-packages-proxy/testkit/KubernetesApiSuite/KubernetesApiAdmin") {}
 
-/** Formats an event as one short line. */
+/** Formats an event as one line, such as `Added wanted=1`. */
 const brief = (event: WatchEvent<typeof ConfigMap.Type>): string => {
   switch (event._tag) {
     case "Synced":
@@ -56,7 +57,9 @@ const brief = (event: WatchEvent<typeof ConfigMap.Type>): string => {
   }
 }
 
-/** Watches ConfigMaps. `next` waits for the next event, and skips `UpToDate`. */
+/**
+ * Watches ConfigMaps. The returned `next` waits for the next event, skips `UpToDate`, and returns the event as text.
+ */
 const reader = Effect.fnUntraced(function* (options?: { readonly name?: string }) {
   const api = yield* KubernetesApi
   const pull = yield* Stream.toPull(api.listWatch(configMaps, options))
@@ -78,7 +81,10 @@ const reader = Effect.fnUntraced(function* (options?: { readonly name?: string }
 const tagOf = <A, R>(self: Effect.Effect<A, KubernetesError, R>) =>
   Effect.map(Effect.flip(self), ({ reason }) => reason._tag)
 
-/** The contract of every Kubernetes API server, fake or real. The namespace `testkit` must be empty at the start. */
+/**
+ * Defines the tests that every Kubernetes API server must pass, fake or real. The namespace `testkit` must be empty at
+ * the start.
+ */
 export const suite = (name: string, server: Layer.Layer<KubernetesApi | KubernetesApiAdmin, unknown>) =>
   layer(server, { excludeTestServices: true })(`Kubernetes API (${name})`, (it) => {
     it.effect(

@@ -1,6 +1,9 @@
 import { Layer, Logger, type LogLevel, References } from "effect"
 
-/** Captured log lines in the form `<level> <message> <fields> <cause>`. Fields and cause are JSON. */
+/**
+ * Captured log lines. Each line has the format `<level> <message> <fields> <cause>`, with the fields and the cause in
+ * JSON.
+ */
 export interface CapturedLog {
   readonly lines: Array<string>
   readonly layer: Layer.Layer<never>
@@ -8,7 +11,10 @@ export interface CapturedLog {
   readonly matching: (...words: ReadonlyArray<string>) => ReadonlyArray<string>
 }
 
-/** Captures log lines of level `minimum` and above. The layer replaces all other loggers, so nothing is printed. */
+/**
+ * Makes a logger `layer` that captures log lines of level `minimum` and above. The layer replaces all other loggers, so
+ * nothing is printed.
+ */
 export const captureLog = (minimum: LogLevel.LogLevel = "All"): CapturedLog => {
   const lines: Array<string> = []
   const logger = Logger.make(({ cause, logLevel, message }) => {

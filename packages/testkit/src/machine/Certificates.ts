@@ -7,15 +7,18 @@ import { Effect } from "effect"
 export interface IssuedCertificate {
   readonly cert: string
   readonly key: string
-  /** The certificates to send in a handshake. Contains no intermediate certificates; a test appends them if needed. */
+  /**
+   * The certificates to send in a TLS handshake. Contains only `cert`, so a test must append any intermediate
+   * certificates.
+   */
   readonly chain: string
-  /** The issuing authority's certificate. Clients that trust it accept `cert`. */
+  /** The certificate of the authority that issued `cert`, for clients to trust. */
   readonly ca: string
 }
 
-/** An X.509 extension. The value is not checked. */
+/** An X.509 extension to add to a certificate. The value is not checked. */
 export interface CertificateExtension {
-  /** The OID in dotted form. */
+  /** The OID in dotted form, such as `2.5.29.17`. */
   readonly type: string
   readonly critical?: boolean
   /** The value in DER. */
@@ -26,8 +29,8 @@ export interface CertificateExtension {
 export interface CertificateOptions {
   readonly commonName?: string
   /**
-   * The whole subject, instead of `commonName` and `organizations`. Its format is that of RFC 4514, but its parts are
-   * encoded in the given order.
+   * The whole subject, in the format of RFC 4514. Overrides `commonName` and `organizations`. Its components are
+   * encoded in the order of the text, although RFC 4514 requires the reverse order.
    */
   readonly subject?: string
   /** The organizations (O) in the subject. Kubernetes reads them as the groups of a client. */
@@ -39,7 +42,7 @@ export interface CertificateOptions {
   /** Default: `server`. */
   readonly extendedKeyUsage?: ExtendedKeyUsage
   readonly keyUsage?: "digitalSignature" | "keyEncipherment"
-  /** Uses an RSA key of this length, in bits. Default: an ECDSA key on P-256. */
+  /** The length of the RSA key in bits. Default: no RSA key, but an ECDSA key on P-256. */
   readonly rsaBits?: number
   readonly extensions?: ReadonlyArray<CertificateExtension>
 }
@@ -47,16 +50,16 @@ export interface CertificateOptions {
 /** The extended key usage. `any` is `anyExtendedKeyUsage`, and `none` omits the extension. */
 export type ExtendedKeyUsage = "server" | "client" | "any" | "none"
 
-/** The fields of an authority's certificate. */
+/** The fields of the certificate of a certificate authority. */
 export interface AuthorityOptions {
-  /** The distinguished name. Default: a unique name. */
+  /** The distinguished name, such as `CN=root`. Default: a unique name. */
   readonly name?: string
   readonly notAfter?: Date
   readonly extendedKeyUsage?: ExtendedKeyUsage
   readonly extensions?: ReadonlyArray<CertificateExtension>
 }
 
-/** A certificate authority made for one test. */
+/** A certificate authority for tests. Its private key stays in memory. */
 export interface CertificateAuthority {
   readonly cert: string
   readonly issue: (request?: CertificateOptions) => Effect.Effect<IssuedCertificate>
@@ -113,7 +116,6 @@ const others = (extensions: ReadonlyArray<CertificateExtension> = []): ReadonlyA
 /** Returns PEM that ends in a line break, so that certificates can be concatenated. */
 const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toString("pem")}\n`
 
-/** The certificate and the private key of an authority. */
 interface Signer {
   readonly certificate: x509.X509Certificate
   readonly privateKey: CryptoKey
@@ -186,9 +188,9 @@ const authority = async (request: AuthorityOptions, parent?: Signer): Promise<Ce
   }
 }
 
-/** Makes a self-signed authority, in memory. */
+/** Makes a self-signed certificate authority. Its certificate has the requested fields. */
 export const makeAuthorityWith = (request: AuthorityOptions): Effect.Effect<CertificateAuthority> =>
   Effect.promise(() => authority(request))
 
-/** Makes a self-signed authority with the default fields. */
+/** Makes a self-signed certificate authority with the default fields. */
 export const makeAuthority: Effect.Effect<CertificateAuthority> = makeAuthorityWith({})

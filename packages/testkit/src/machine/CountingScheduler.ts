@@ -20,7 +20,7 @@ export class CountingScheduler extends MixedScheduler {
   }
 }
 
-/** Makes a CountingScheduler the default scheduler. Must be called before the first fiber runs. */
+/** Installs a CountingScheduler as the default scheduler of Effect. Must be called before the first fiber runs. */
 export const install = (): void => {
   if (Scheduler.defaultValue() instanceof CountingScheduler) return
   const scheduler = new CountingScheduler()

@@ -5,12 +5,12 @@ type Done = (error?: Error | null) => void
 const reset = (): Error =>
   Object.assign(new Error("the other side reset the connection"), { code: "ECONNRESET" })
 
-/** Largest number of bytes that one step delivers. */
+/** Largest number of bytes in one delivery to the other end. */
 const piece = 32 * 1024
 
 /**
- * One end of an in-process connection, for Node's HTTP server. The connection buffers `capacity` bytes in each
- * direction. Each step (a delivery, an end, a close) takes one turn of the event loop.
+ * One end of a connection inside this process, for Node's HTTP server. Each end buffers `capacity` received bytes. Each
+ * delivery, end of stream and close takes one turn of the event loop.
  */
 export class MemorySocket extends Duplex {
   #peer: MemorySocket | undefined
@@ -18,13 +18,15 @@ export class MemorySocket extends Duplex {
   #delivered = 0
   #room: (() => void) | undefined
 
-  /** Calls `onStep` at each step, so that a test can distinguish silence from progress. */
   private constructor(capacity: number, onStep: () => void) {
     super({ readableHighWaterMark: capacity, writableHighWaterMark: piece, allowHalfOpen: true })
     this.#onStep = onStep
   }
 
-  /** Makes a connection and returns both ends. */
+  /**
+   * Makes a connection and returns both ends. Calls `onStep` at each delivery, end of stream and close, so that a test
+   * can distinguish silence from progress.
+   */
   static pair(capacity: number, onStep: () => void = () => {}): readonly [MemorySocket, MemorySocket] {
     const [one, other] = [new MemorySocket(capacity, onStep), new MemorySocket(capacity, onStep)]
     one.#peer = other
@@ -32,7 +34,7 @@ export class MemorySocket extends Duplex {
     return [one, other]
   }
 
-  /** Closes the connection. The other end fails with ECONNRESET. */
+  /** Closes this end. The other end fails with ECONNRESET. */
   resetAndDestroy(): void {
     const peer = this.#peer
     this.destroy()
@@ -45,12 +47,15 @@ export class MemorySocket extends Duplex {
     if (room !== undefined) setImmediate(room)
   }
 
-  /** Bytes delivered to the other end, plus bytes that wait for delivery. Node's sockets count the same way. */
+  /**
+   * Number of bytes delivered to the other end, plus bytes that wait for delivery. Node's sockets count in this way
+   * too.
+   */
   get bytesWritten(): number {
     return this.#delivered + this.writableLength
   }
 
-  /** True if the other end is closed. An end that does not read gets no event for this. */
+  /** True if the other end is closed. An end that does not read gets no event when the other end closes. */
   get isPeerClosed(): boolean {
     return this.#peer === undefined || this.#peer.destroyed
   }

@@ -1,5 +1,5 @@
 /**
- * Belongs in `setupFiles` of vitest. Installs the CountingScheduler, which `settle` and the DigestCache suites need.
+ * Installs the CountingScheduler for `settle` and the DigestCache suites. Add this module to `setupFiles` of vitest.
  */
 import { install } from "./CountingScheduler.ts"
 

@@ -6,7 +6,10 @@ import { installedScheduler } from "./CountingScheduler.ts"
 export class VirtualTime extends Context.Service<
   VirtualTime,
   {
-    /** The time at which the next sleep ends, in milliseconds since the epoch. Undefined if no fiber sleeps. */
+    /**
+     * Returns the time at which the next sleep ends, in milliseconds since the epoch. Returns undefined if no fiber
+     * sleeps.
+     */
     readonly nextWakeUp: () => number | undefined
     readonly now: () => number
     readonly advance: (millis: number) => Effect.Effect<void>
@@ -40,20 +43,21 @@ const watch = Effect.gen(function* () {
   return Context.make(VirtualTime, time).pipe(Context.add(Clock.Clock, watched as Clock.Clock))
 })
 
-/** VirtualTime and its Clock, which starts at the epoch. */
+/** Provides VirtualTime, and the Clock that it controls. The time starts at the epoch. */
 export const layer: Layer.Layer<VirtualTime> = Layer.effectContext(watch).pipe(
   Layer.provideMerge(TestClock.layer({ warningDelay: "1 hour" }))
 )
 
-/** Number of successive turns of the event loop without work, after which `settle` returns. */
+/** Number of successive turns of the event loop that must be idle before `settle` returns. */
 const quietTurns = 3
 
 const isReadingFiles = (): boolean =>
   process.getActiveResourcesInfo().some((resource) => resource.startsWith("FSReq"))
 
 /**
- * Returns once no fiber can run and no file operation is in progress. It does not wait for sockets and real timers, nor
- * for `readFile` and `writeFile`, which Node does not report. Needs the CountingScheduler of `machine/TestSetup`.
+ * Waits until no fiber is ready to run and no file operation is in progress. Does not wait for sockets and real timers.
+ * Does not wait for `readFile` and `writeFile` either, because Node does not report them. Needs the CountingScheduler
+ * that `machine/TestSetup` installs.
  */
 export const settle: Effect.Effect<void> = Effect.callback((resume) => {
   const scheduler = installedScheduler()

@@ -22,14 +22,14 @@ type Operation = "resolve" | "blob"
 
 /** A fault of one call to the mock. */
 export type MockFault =
-  /** The call fails with `reason`. A blob stream fails after `after` bytes (default: 0). */
+  /** `resolve` fails with `reason`. A `blob` stream fails after `after` bytes (default: 0). */
   | { readonly _tag: "Fail"; readonly reason: Reason; readonly after?: number }
-  /** The call waits for `until` (possibly `Effect.never`). A blob stream waits after `after` bytes (default: 0). */
+  /** `resolve` waits for `until`, and then continues. A `blob` stream waits after `after` bytes (default: 0). */
   | { readonly _tag: "Stall"; readonly until: Effect.Effect<unknown>; readonly after?: number }
 
 /**
- * A RegistryClient that serves images from memory. Every repository has the same images. It never retries, so callers
- * see each fault.
+ * Controls a mock RegistryClient that serves images from memory. Every repository has the same images. The mock never
+ * retries, so its callers see each fault.
  */
 export class RegistryClientMock extends Context.Service<
   RegistryClientMock,
@@ -37,15 +37,18 @@ export class RegistryClientMock extends Context.Service<
     readonly put: (image: RegistryImage.RegistryImage) => Effect.Effect<void>
     /** Adds an image whose only layer is this package, and returns the image. */
     readonly putPackage: (content: Uint8Array | RegistryBlob) => Effect.Effect<RegistryImage.RegistryImage>
-    /** Appends faults. Each of the next calls of this operation gets one fault, in order. */
+    /** Appends faults for an operation. Each later call of the operation takes one fault, in order. */
     readonly injectFaults: (operation: Operation, ...faults: ReadonlyArray<MockFault>) => Effect.Effect<void>
-    /** Number of calls so far. A call of `blob` counts when its stream starts. */
+    /**
+     * Returns the number of calls so far. A call of `blob` counts when its stream starts, unless `offset` is at the
+     * end.
+     */
     readonly callCount: (operation: Operation) => Effect.Effect<number>
     /** Number of blob streams in progress. */
     readonly openStreams: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/RegistryClientMock") {
-  /** Provides the mock and a RegistryClient with these images. */
+  /** Provides a RegistryClient with these images, and the RegistryClientMock that controls it. */
   static readonly layer = (
     images: ReadonlyArray<RegistryImage.RegistryImage> = []
   ): Layer.Layer<RegistryClient | RegistryClientMock> => Layer.effectContext(Effect.sync(() => make(images)))

@@ -11,12 +11,12 @@ import { TestBuffers } from "./TestBuffers.ts"
 import * as RegistryBlob from "../images/RegistryBlob.ts"
 import * as RegistryImage from "../images/RegistryImage.ts"
 
-/** The repository that holds the suite's images, for the client under test. */
+/** The repository from which the client under test pulls the suite's images. */
 export class SuiteRepository extends Context.Service<SuiteRepository, Repository>()(
   "@registry-packages-proxy/testkit/SuiteRepository"
 ) {}
 
-/** The repository name to put the suite's images under. */
+/** The name of the repository that must contain the suite's images. */
 export const suiteRepositoryName = RepositoryName.make("suite/packages")
 
 const amd64 = Platform.make("linux/amd64")
@@ -112,8 +112,8 @@ const reasonOf = <A, R>(effect: Effect.Effect<A, RegistryError, R>) =>
   )
 
 /**
- * The contract of every RegistryClient. The client must find {@link suiteImages} in SuiteRepository, whose name is
- * {@link suiteRepositoryName}.
+ * Defines the tests that every RegistryClient must pass. SuiteRepository must have the name {@link suiteRepositoryName}
+ * and contain {@link suiteImages}.
  */
 export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | SuiteRepository, E>) =>
   describe(`RegistryClient (${name})`, () => {

@@ -2,8 +2,8 @@ import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import { Effect, Stream } from "effect"
 
 /**
- * Copies a chunk into one of the buffers, as a RegistryClient that supports `buffers` does. Returns the chunk itself if
- * there are no buffers or the buffer is too small.
+ * Copies a chunk into one of `buffers` and returns the copy, as a RegistryClient that supports `buffers` does. Returns
+ * the chunk itself if `buffers` is undefined or the buffer is too small.
  */
 export const copyIntoBuffer = (buffers: ReadBuffers | undefined, chunk: Uint8Array): Uint8Array => {
   const buffer = buffers?.take()
@@ -12,14 +12,17 @@ export const copyIntoBuffer = (buffers: ReadBuffers | undefined, chunk: Uint8Arr
   return buffer.subarray(0, chunk.length)
 }
 
-/** The buffers of a test reader. Each buffer is cleared as soon as its chunk is copied, and is then reused. */
+/**
+ * Buffers for a test that reads a blob. `collect` copies each chunk, clears its buffer at once and reuses it. A client
+ * that still uses the buffer then returns wrong bytes, and the test fails.
+ */
 export class TestBuffers implements ReadBuffers {
   readonly #size: number
   readonly #lent = new WeakMap<ArrayBufferLike, Uint8Array>()
   readonly #free: Array<Uint8Array> = []
   /** Number of buffers allocated so far. */
   allocatedBuffers = 0
-  /** Number of chunks that arrived in one of these buffers. */
+  /** Number of chunks that `collect` received in these buffers. */
   collectedChunks = 0
 
   constructor(size: number) {
@@ -43,7 +46,7 @@ export class TestBuffers implements ReadBuffers {
     return copy
   }
 
-  /** Returns all bytes of a stream that writes into these buffers. */
+  /** Runs a stream that may write into these buffers, and returns all its bytes. */
   collect<E, R>(stream: Stream.Stream<Uint8Array, E, R>): Effect.Effect<Uint8Array, E, R> {
     return Effect.suspend(() => {
       const copies: Array<Uint8Array> = []

@@ -2,7 +2,8 @@ import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { Latch } from "effect"
 
 /**
- * The operation of a request to the test registry. `store`: a blob from the blob store that the registry redirects to.
+ * An operation that a client requests from the test registry. `ping` requests `/v2/`. `store` requests a blob from the
+ * blob store, to which the registry can redirect.
  */
 export type ServedOperation = "ping" | "manifest" | "blob" | "token" | "store"
 
@@ -17,8 +18,8 @@ interface Status {
 }
 
 /**
- * Ends the body after `after` bytes. `close` and `reset` break the connection. `short-length` ends the body properly,
- * because the Content-Length is `after`.
+ * Ends the body after `after` bytes. `close` closes the connection, and `reset` resets it. `short-length` makes the
+ * response valid, with a Content-Length of `after`.
  */
 interface Truncate {
   readonly _tag: "Truncate"
@@ -40,7 +41,7 @@ export interface Stall {
   readonly reached?: Latch.Latch
 }
 
-/** Sends nothing until `until` opens. The log contains the request from the start. */
+/** Sends nothing until `until` opens. The log contains the request as soon as it arrives. */
 export interface DelayHeaders {
   readonly _tag: "DelayHeaders"
   readonly until: Latch.Latch
@@ -60,7 +61,7 @@ interface NoLength {
   readonly _tag: "NoLength"
 }
 
-/** Sends the body chunked, followed by zeros until the client disconnects. */
+/** Sends the body without a Content-Length, and then sends zeros until the client disconnects. */
 interface Endless {
   readonly _tag: "Endless"
 }
@@ -70,7 +71,7 @@ interface Reset {
   readonly _tag: "Reset"
 }
 
-/** Responds to a Range with 206, but the range starts `by` bytes after the requested start (before it if negative). */
+/** Responds 206 to a request with a Range, but the range starts `by` bytes too late (too early if negative). */
 interface WrongContentRange {
   readonly _tag: "WrongContentRange"
   readonly by: number
@@ -87,7 +88,7 @@ interface RefuseRange {
   readonly status: number
 }
 
-/** Replaces only the status, such as 206 for a whole body or 200 for a part. */
+/** Replaces only the status, such as 206 for a whole body or 200 for a partial body. */
 interface WrongStatus {
   readonly _tag: "WrongStatus"
   readonly status: number
@@ -99,7 +100,7 @@ interface Encode {
   readonly coding: "gzip" | "deflate" | "br" | "zstd"
 }
 
-/** Limits the rate of the body. The time is that of the registry's Clock, which is a TestClock in tests. */
+/** Limits the rate of the body. The time comes from the Clock service, so a test with a TestClock must advance it. */
 interface RateLimit {
   readonly _tag: "RateLimit"
   readonly bytesPerSecond: number
@@ -118,8 +119,8 @@ interface Body {
 }
 
 /**
- * A fault of the registry. Byte counts and offsets refer to the body of one response: a response to a resume counts
- * from 0.
+ * A fault of the test registry. Byte counts and offsets start at 0 in each response body, even if the request has a
+ * Range.
  */
 export type Fault =
   | Status
@@ -141,8 +142,8 @@ export type Fault =
   | Body
 
 /**
- * Selects the requests that a fault affects: the next `times` requests (default: 1) with this digest and this method.
- * Default: any digest and any method.
+ * Selects the requests that a fault affects. By default, it affects only the next request, with any digest and method.
+ * `times` is the number of affected requests.
  */
 export interface FaultOptions {
   readonly times?: number | "always"

@@ -4,17 +4,17 @@ import * as fc from "fast-check"
 import type { DelayHeaders, Fault, ServedOperation, Stall } from "./Fault.ts"
 import type { FileFault, FileOperation } from "../blob-store/FaultyFileSystem.ts"
 
-/** A fault as plain data, without the latches that exist only while a test runs. */
+/** A fault as plain data. It has no latches, because latches exist only while a test runs. */
 export type PlannedFault =
   | Exclude<Fault, Stall | DelayHeaders>
   | { readonly _tag: "Stall"; readonly after: number }
   | { readonly _tag: "DelayHeaders" }
 
-/** Converts a planned fault to a fault. If the fault waits, it waits until `until` opens. */
+/** Converts a planned fault to a `Fault`. `Stall` and `DelayHeaders` wait until `until` opens. */
 export const toFault = (planned: PlannedFault, until: Latch.Latch): Fault =>
   planned._tag === "Stall" || planned._tag === "DelayHeaders" ? { ...planned, until } : planned
 
-/** A fault as plain data, with the requests that it affects: the next `times` requests of an operation. */
+/** A fault as plain data, and the requests that it affects. They are the next `times` requests of an operation. */
 export interface FaultPlan {
   readonly operation: ServedOperation
   readonly fault: PlannedFault
@@ -46,7 +46,7 @@ const status: fc.Arbitrary<PlannedFault> = fc
   )
   .map(([status, first, second]) => ({ _tag: "Status", status, headers: { ...first, ...second } }))
 
-/** Generates offsets into a body of `size` bytes: random offsets, both ends, and offsets near powers of two. */
+/** Generates offsets into a body of `size` bytes. They are random, near the two ends, or near powers of two. */
 export const bodyOffset = (size: number): fc.Arbitrary<number> =>
   fc.oneof(
     fc.nat(size),
@@ -132,7 +132,7 @@ const reasons: ReadonlyArray<SystemErrorTag> = [
   "BadResource"
 ]
 
-/** Generates faults of a file system: faults of one operation, or of all operations that change files. */
+/** Generates faults of a file system. They affect one operation, or all operations that change files. */
 export const fileFaults: fc.Arbitrary<ReadonlyArray<FileFault>> = fc
   .tuple(
     fc.oneof(

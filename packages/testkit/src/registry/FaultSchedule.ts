@@ -9,13 +9,13 @@ interface Entry {
 }
 
 /**
- * The pending faults, in the order in which they were set. A request gets the faults of the first entry that matches
- * it.
+ * The pending faults of a test registry. Each `add` appends one entry. A request gets the faults of the first entry
+ * that matches the request and has affected fewer than `times` requests.
  */
 export class FaultSchedule {
   #entries: Array<Entry> = []
 
-  /** Appends an entry. Each matching request gets all of `faults` together. */
+  /** Appends an entry. Each of the next `times` matching requests (default: 1) gets all of `faults` together. */
   add(operation: ServedOperation, faults: Fault | ReadonlyArray<Fault>, options: FaultOptions = {}): void {
     const { digest, method, times = 1 } = options
     this.#entries.push({
@@ -27,7 +27,10 @@ export class FaultSchedule {
     })
   }
 
-  /** Returns the faults of a request, and reduces the remaining count of their entry. */
+  /**
+   * Returns the faults for a request, and reduces the remaining `times` of their entry by one. Returns an empty array
+   * if no entry matches.
+   */
   next(operation: ServedOperation, digest: string | undefined, method: string): ReadonlyArray<Fault> {
     const entry = this.#entries.find(
       (entry) =>

@@ -2,10 +2,10 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "nod
 import { type Fault, findFault, type Stall } from "./Fault.ts"
 import * as ServedResponse from "./ServedResponse.ts"
 
-/** A response to which faults were applied, with its ending and its delays. */
+/** A response to which faults were applied, with its delays and its ending. */
 export interface FaultyResponse {
   readonly response: ServedResponse.ServedResponse
-  /** The end after the last byte: `end` completes the response, `close` and `reset` break the connection. */
+  /** The action after the last byte. `end` completes the response. `close` and `reset` break the connection. */
   readonly ending: "end" | "close" | "reset"
   readonly stall: Stall | undefined
   readonly bytesPerSecond: number | undefined
@@ -55,7 +55,10 @@ const withHeaders = (
   return { ...response, headers }
 }
 
-/** Returns the response that replaces the registry's own response: that of a `Status` fault. Undefined without one. */
+/**
+ * Returns the response of a `Status` fault, to be sent instead of the registry's response. Undefined if there is no
+ * such fault.
+ */
 export const replacementOf = (faults: ReadonlyArray<Fault>): ServedResponse.ServedResponse | undefined => {
   const status = findFault(faults, "Status")
   if (status === undefined) return undefined
@@ -66,7 +69,10 @@ export const replacementOf = (faults: ReadonlyArray<Fault>): ServedResponse.Serv
   return withHeaders(response, status.headers ?? {})
 }
 
-/** Applies the faults that concern the head, the body and the ending of a response. */
+/**
+ * Applies faults to the head, the body and the ending of a response. Ignores `Status`, `DelayHeaders`, `Reset` and the
+ * faults that concern a Range.
+ */
 export const apply = (
   faults: ReadonlyArray<Fault>,
   original: ServedResponse.ServedResponse

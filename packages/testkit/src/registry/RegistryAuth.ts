@@ -8,45 +8,63 @@ export type RegistryAuth =
   | ({ readonly _tag: "Basic"; readonly refuseWith?: 401 | 403 } & BasicCredentials & Concealment)
   | (BearerAuth & BasicCredentials & Concealment)
 
-/** Hides repositories from requests without credentials: the response is `hideWith`, without a challenge. */
+/**
+ * Options for responses to requests without credentials. Some registries hide repositories from such requests, and
+ * respond without a challenge.
+ */
 export interface Concealment {
-  /** The status for requests without credentials. Default: 401 with a challenge. */
+  /** The status, without a challenge, for requests without credentials. Default: 401 with a challenge. */
   readonly hideWith?: 401 | 403 | 404
-  /** If `hideWith` is set: the response of `/v2/` to requests without credentials. Default: a 401 with a challenge. */
+  /**
+   * The response to requests for `/v2/` without credentials. Used only if `hideWith` is set. `challenge` (default) is
+   * 401 with a challenge, and `bare 401` is 401 without a challenge. A number is a status without a challenge.
+   */
   readonly ping?: "challenge" | "bare 401" | 200 | 404
   /** Rewrites the challenge before it is sent. */
   readonly writeChallenge?: (challenge: string) => string
 }
 
-/** Bearer tokens from a token endpoint. Source: distribution, "Token Authentication Specification". */
+/**
+ * Authentication by bearer tokens from the token endpoint. Source: distribution, "Token Authentication Specification".
+ */
 export interface BearerAuth {
   readonly _tag: "Bearer"
   /** The status for a token that is invalid, expired or of another scope. Default: 401 with a challenge. */
   readonly refuseTokensWith?: 400 | 401 | 403
-  /** Refuses the first requests with a valid token, up to this number, as if the token were invalid. */
+  /**
+   * The number of requests that are refused although their token is valid, before valid tokens are accepted. Default:
+   * 0.
+   */
   readonly refuseFirst?: number
   /** Refuses every POST to the token endpoint with this status. */
   readonly refusePostWith?: number
-  /** Redirects each token request once: to its own listener, or to the other listener (registry or blob store). */
+  /**
+   * Redirects each token request once. `itself` is the listener that received the request. `other` is the blob store
+   * for a request to the registry, and the registry for a request to the blob store.
+   */
   readonly redirectTokens?: { readonly status: number; readonly to: "itself" | "other" }
   /**
-   * The lifetime of a token in seconds, sent as `expires_in`. Default: 60, without `expires_in` (as in the
-   * specification).
+   * The lifetime of a token in seconds, sent as `expires_in`. By default, the lifetime is 60 seconds, and `expires_in`
+   * is not sent. The specification defines 60 seconds for this case.
    */
   readonly expiresIn?: number
-  /** Issues tokens to requests without credentials too. */
+  /** True if the token endpoint issues tokens to GET requests without credentials too. Default: false. */
   readonly anonymous?: boolean
   /** The name of the token field in the response. Default: `token`. */
   readonly tokenField?: "token" | "access_token" | "both"
-  /** The status of the token endpoint for wrong credentials. Default: 401. */
+  /** The status of the token endpoint's response to wrong or missing credentials. Default: 401. */
   readonly refuseWith?: 401 | 403
-  /** The listener whose `/token` is the realm in the challenge. Default: `registry`. */
+  /** The listener whose URL `/token` is the realm in the challenge: the registry (default) or its blob store. */
   readonly realmListener?: "registry" | "store"
-  /** The realm in the challenge. Overrides `realm`. */
+  /** The realm in the challenge. Overrides `realmListener`. */
   readonly realmUrl?: string
-  /** The OAuth2 refresh token that a POST to the token endpoint may use (`identitytoken` in a docker config). */
+  /**
+   * The OAuth2 refresh token that the token endpoint accepts in a POST. It is the `identitytoken` of a docker config.
+   */
   readonly identityToken?: string
-  /** A token that is always valid (`registrytoken` in a docker config). */
+  /**
+   * A bearer token that is valid for all repositories and never expires. It is the `registrytoken` of a docker config.
+   */
   readonly registryToken?: string
 }
 
@@ -55,12 +73,12 @@ interface Token {
   readonly expiresAt: number
 }
 
-/** The `service` in challenges and token requests. */
+/** The value of `service` in challenges and in valid token requests. */
 export const tokenServiceName = "testkit-registry"
 
 /**
- * The response that hides the registry from a request without credentials. Undefined allows the request. `challenge`
- * means that the request is checked as usual.
+ * Returns the response that hides the registry from a request without credentials. `undefined` allows the request.
+ * `challenge` means that the request is checked as usual.
  */
 const conceal = (
   auth: Exclude<RegistryAuth, { readonly _tag: "None" }>,
@@ -73,9 +91,7 @@ const conceal = (
   return ping === 200 ? undefined : ServedResponse.error(ping === 404 ? 404 : 401)
 }
 
-/**
- * Authorizes the requests of one registry and serves its token endpoint (the authorization service of distribution).
- */
+/** Authorizes the requests to one registry, and responds at its token endpoint. */
 export class RegistryAuthService {
   auth: RegistryAuth
   readonly #tokens = new Map<string, Token>()
@@ -91,7 +107,7 @@ export class RegistryAuthService {
     this.#tokens.clear()
   }
 
-  /** Returns the response that refuses the request, or undefined if the request may access `scope`. */
+  /** Returns the response that refuses a request, or undefined if the request may access `scope`. */
   refusalOf(
     request: ServedRequest,
     scope: string | undefined,
@@ -128,7 +144,7 @@ export class RegistryAuthService {
     if (value === undefined) return "invalid_token"
     if (value === auth.registryToken) return undefined
     const token = this.#tokens.get(value)
-    if (token === undefined || token.expiresAt <= request.receivedAt) return "invalid_token"
+    if (token === undefined || token.expiresAt <= request.respondedAt) return "invalid_token"
     if (this.#refused < (auth.refuseFirst ?? 0)) {
       this.#refused++
       return "invalid_token"
@@ -137,8 +153,8 @@ export class RegistryAuthService {
   }
 
   /**
-   * Returns the response to a token request: a GET with credentials in the Authorization field, or a POST in the format
-   * of OAuth2.
+   * Returns the response to a token request. The request is a GET with credentials in the Authorization field, or a
+   * POST in the format of OAuth2.
    */
   respondToTokenRequest(
     request: ServedRequest,
@@ -170,7 +186,7 @@ export class RegistryAuthService {
     const lifetime = auth.expiresIn ?? 60
     const value = `token-${++this.#issued}-${crypto.randomUUID()}`
     const scopes = form.getAll("scope").flatMap((scopes) => scopes.split(" "))
-    this.#tokens.set(value, { scopes, expiresAt: request.receivedAt + lifetime * 1000 })
+    this.#tokens.set(value, { scopes, expiresAt: request.respondedAt + lifetime * 1000 })
     const field = auth.tokenField ?? "token"
     return ServedResponse.json(
       200,

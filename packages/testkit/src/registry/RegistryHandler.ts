@@ -16,7 +16,10 @@ const headersOf = (request: IncomingMessage): Readonly<Record<string, string>> =
       .map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")])
   )
 
-/** Handles the requests of one listener: logs each request, applies its faults, and sends the response. */
+/**
+ * Makes the handler of one listener. The handler logs each request, applies the scheduled faults, and sends the
+ * response.
+ */
 export const make = (options: {
   readonly listener: "registry" | "store"
   readonly log: RegistryLog
@@ -59,12 +62,22 @@ export const make = (options: {
       if (findFault(faults, "Reset") !== undefined)
         return yield* ResponseWriter.breakConnection(response, "reset")
       const { authorization, range } = request.headers
-      const receivedAt = yield* Clock.currentTimeMillis
+      const respondedAt = yield* Clock.currentTimeMillis
       const { method = "", url: target = "" } = request
       const plain =
         FaultyResponse.replacementOf(faults) ??
         rules.respond(
-          { listener, method, target, path, query: url.searchParams, authorization, range, body, receivedAt },
+          {
+            listener,
+            method,
+            target,
+            path,
+            query: url.searchParams,
+            authorization,
+            range,
+            body,
+            respondedAt
+          },
           route,
           faults
         )

@@ -6,42 +6,52 @@ export interface LoggedRequest {
   readonly operation: ServedOperation | "unknown"
   readonly listener: "registry" | "store"
   readonly method: string
-  /** Path and query. */
+  /** Path and query of the URL. */
   readonly path: string
   readonly repository: string | undefined
-  /** A digest, or the tag of a manifest. */
+  /** The digest of a manifest or blob, or the tag of a manifest. Undefined for other operations. */
   readonly reference: string | undefined
-  /** By lowercase name, without Authorization. */
+  /** Header fields by lowercase name, without Authorization. */
   readonly headers: Readonly<Record<string, string>>
-  /** The scheme of the Authorization field, in lowercase. The credentials are not logged. */
+  /**
+   * The scheme of the Authorization field, in lowercase. Undefined without this field. The credentials are not logged.
+   */
   readonly authScheme: string | undefined
-  /** Number of the connection, starting at 1. With `makeInProcess`, each request has a new number. */
+  /**
+   * The number of the connection, counted from 1 for each listener. With `makeWithoutNetwork`, each request has a new
+   * number.
+   */
   readonly connectionNumber: number
   /** The status of the response. Undefined until the response begins. */
   readonly status: number | undefined
-  /** Number of body bytes written to the connection. 0 until the response ends; always 0 with `makeInProcess`. */
+  /**
+   * Number of body bytes written to the connection. 0 until the response ends, and always 0 with `makeWithoutNetwork`.
+   */
   readonly sentBytes: number
   /**
-   * `completed`: the registry ended the response, or a fault of the registry broke it. `aborted`: the client
-   * disconnected.
+   * `open`: the response is in progress. `completed`: the registry ended the response, or broke it because of a fault.
+   * `aborted`: the client disconnected.
    */
   readonly outcome: "open" | "completed" | "aborted"
 }
 
-/** The requests and connections of a registry so far. */
+/** The logged requests of a registry, and the counts of its connections. */
 export interface RegistryActivity {
-  /** In the order of arrival. */
+  /** The requests since the last `clearRequests`, in the order of arrival. */
   readonly requests: ReadonlyArray<LoggedRequest>
   readonly connections: { readonly accepted: number; readonly open: number }
 }
 
 const nothing: RegistryActivity = { requests: [], connections: { accepted: 0, open: 0 } }
 
-/** Number of requests of an operation. */
+/** Returns the number of logged requests of an operation. */
 export const requestCount = (activity: RegistryActivity, operation: LoggedRequest["operation"]): number =>
   activity.requests.filter((request) => request.operation === operation).length
 
-/** The requests and connections of one registry. A test can read the log, or wait until it matches a predicate. */
+/**
+ * Logs the requests and counts the connections of one registry. A test can read the log, or wait until a predicate is
+ * true.
+ */
 export class RegistryLog {
   readonly #state: SubscriptionRef.SubscriptionRef<RegistryActivity>
   #forgotten = 0
@@ -56,7 +66,7 @@ export class RegistryLog {
     return SubscriptionRef.get(this.#state)
   }
 
-  /** Waits until `predicate` is true. */
+  /** Waits until `predicate` returns true. Calls `predicate` at once and after each change of the log. */
   await(predicate: (activity: RegistryActivity) => boolean): Effect.Effect<void> {
     return SubscriptionRef.changes(this.#state).pipe(
       Stream.filter(predicate),
@@ -65,7 +75,10 @@ export class RegistryLog {
     )
   }
 
-  /** Logs a request. Returns a function that changes the logged request. */
+  /**
+   * Logs a request. Returns a function that updates fields of the logged request. The function does nothing after
+   * `clearRequests`.
+   */
   logRequest(record: LoggedRequest): Effect.Effect<(changes: Partial<LoggedRequest>) => Effect.Effect<void>> {
     return SubscriptionRef.modify(this.#state, (state) => {
       const index = state.requests.length + this.#forgotten
@@ -81,7 +94,9 @@ export class RegistryLog {
     })
   }
 
-  /** Counts a new connection. Run the returned effect when the connection closes. */
+  /**
+   * Counts a new connection as accepted and open. The caller must run the returned effect when the connection closes.
+   */
   readonly countConnection = (): Effect.Effect<Effect.Effect<void>> => {
     const open = (by: number, accepted: number) =>
       SubscriptionRef.update(this.#state, (state) => ({

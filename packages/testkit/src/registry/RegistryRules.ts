@@ -5,13 +5,13 @@ import type { RegistryBlob } from "../images/RegistryBlob.ts"
 import type { RegistryContent } from "../images/RegistryContent.ts"
 import { rangeOf, type ServedRequest, type Route } from "./ServedRequest.ts"
 
-/** The redirect that the registry sends for a blob request. */
+/** The redirect with which the registry responds to a blob request. */
 export type RegistryRedirect =
   | { readonly _tag: "None" }
   /**
-   * Redirects to a signed URL of the blob store, which is another origin. With `singleUse`, a second request of the
-   * same URL gets 403, like an expired URL. With `tokens`, the store requires a token. It issues tokens to every client
-   * (`issued`) or to no client (`refused`).
+   * Redirects with `status` (default: 307) to a signed URL of the blob store, which is another origin. If `singleUse`
+   * is true, a second request for this URL gets 403, as for an expired URL. If `tokens` is set, the blob store requires
+   * a token. Its token endpoint issues a token to every client (`issued`) or to no client (`refused`).
    */
   | {
       readonly _tag: "Store"
@@ -19,30 +19,33 @@ export type RegistryRedirect =
       readonly singleUse?: boolean
       readonly tokens?: "issued" | "refused"
     }
-  /** Redirects every blob request to its own URL. */
+  /** Redirects every blob request to the URL of the request itself. */
   | { readonly _tag: "Loop" }
   /**
-   * Redirects to `location`, where one character is one byte. If `location` is undefined, the redirect has no Location.
+   * Redirects to `location`, where one character is one byte. If `location` is undefined, the response has no Location
+   * field.
    */
   | { readonly _tag: "To"; readonly location: string | undefined }
 
-/** Responds in place of the registry. `byRules` returns the response that the registry would send. */
+/**
+ * Returns the response to a request, in place of the registry. `byRules` returns the response that the registry would
+ * send.
+ */
 export type RegistryOverride = (
   request: ServedRequest,
   byRules: () => ServedResponse.ServedResponse
 ) => ServedResponse.ServedResponse
 
-/** The token of a blob store that requires one. */
 const storeToken = "store-token"
 
-/** The content and settings of one registry, and its responses (distribution-spec). */
+/** Makes the responses of one registry and its blob store, from their content and settings (distribution-spec). */
 export class RegistryRules {
   redirect: RegistryRedirect
   override: RegistryOverride = (_, byRules) => byRules()
   readonly content: RegistryContent
   readonly authService: RegistryAuthService
   readonly #origins: { readonly registry: string; readonly store: string }
-  /** The valid signatures. The value is true if a signature becomes invalid after its first use. */
+  /** The signatures that are still valid. The value is true if a signature is valid for one request only. */
   readonly #signatures = new Map<string, boolean>()
 
   constructor(options: {
@@ -57,7 +60,9 @@ export class RegistryRules {
     this.#origins = options.origins
   }
 
-  /** Returns the response to a request. Applies only the faults that concern a Range. */
+  /**
+   * Returns the response to a request. Of `faults`, applies only `RefuseRange`, `IgnoreRange` and `WrongContentRange`.
+   */
   respond(
     request: ServedRequest,
     route: Route | undefined,

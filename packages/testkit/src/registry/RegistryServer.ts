@@ -11,7 +11,7 @@ const https = process.getBuiltinModule("node:https")
 /** The hosts that a test registry can listen on. */
 export type LoopbackHost = "127.0.0.1" | "localhost" | "[::1]"
 
-/** Handles a request. `connectionNumber` is the number of its connection, starting at 1. */
+/** Handles a request that arrived on the connection with this number. Connection numbers start at 1. */
 export type RequestHandler = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -25,7 +25,8 @@ export interface RegistryServer {
   /** `scheme://host:port`. */
   readonly origin: string
   /**
-   * Starts to serve. Runs `connected` for each new connection, and runs the returned effect when the connection closes.
+   * Passes each request to `handler`. Runs `connected` when a connection opens. When this connection closes, runs the
+   * effect that `connected` returned.
    */
   readonly serve: (handler: RequestHandler, connected: () => Effect.Effect<Effect.Effect<void>>) => void
 }

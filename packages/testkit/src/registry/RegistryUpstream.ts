@@ -11,7 +11,7 @@ import type { RegistryRules } from "./RegistryRules.ts"
 type Request = HttpClientRequest.HttpClientRequest
 type ClientError = HttpClientError.HttpClientError
 
-/** Largest size of a body's chunk, in bytes. */
+/** Maximum size of a chunk of a body, in bytes. */
 const piece = 64 * 1024
 
 const failure = (request: Request, code: string): ClientError =>
@@ -19,7 +19,7 @@ const failure = (request: Request, code: string): ClientError =>
     reason: new HttpClientError.TransportError({ request, cause: Object.assign(new Error(code), { code }) })
   })
 
-/** Runs `wait`. Fails if the client aborts the request meanwhile. */
+/** Runs `wait`. Fails with ABORT_ERR if the client aborts the request before `wait` completes. */
 const unlessAborted = <A, E>(request: Request, signal: AbortSignal, wait: Effect.Effect<A, E>) =>
   Effect.raceFirst(
     wait,
@@ -43,7 +43,10 @@ const pieces = function* (chunks: Iterable<Uint8Array>, cut: number) {
   }
 }
 
-/** A body as a client reads it: at most Content-Length bytes. Fails with ECONNRESET if the body is shorter. */
+/**
+ * Returns the body as a client receives it. The body ends after Content-Length bytes, and fails with ECONNRESET if it
+ * is shorter.
+ */
 const bodyOf = (options: {
   readonly request: Request
   readonly signal: AbortSignal
@@ -89,8 +92,8 @@ const bodyOf = (options: {
 }
 
 /**
- * Makes an Upstream that responds by the rules and faults of a registry. Calls `onStep` at each request, response and
- * chunk.
+ * Makes an Upstream without a network. It takes its responses from `rules`, and applies the faults of `schedule`. Calls
+ * `onStep` at each request, response and chunk.
  */
 export const make = (options: {
   readonly log: RegistryLog
@@ -165,7 +168,7 @@ export const make = (options: {
           authorization,
           range: request.headers["range"],
           body: request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : "",
-          receivedAt: yield* Clock.currentTimeMillis
+          respondedAt: yield* Clock.currentTimeMillis
         },
         route,
         faults

@@ -18,8 +18,8 @@ const finish = (response: ServerResponse) =>
   })
 
 /**
- * Breaks the connection. `close` sends the written bytes and a FIN. `reset` sends a RST; over TLS it closes the
- * connection without close_notify.
+ * Breaks the connection of a response. `close` sends the written bytes and a FIN. `reset` sends a RST. Over TLS,
+ * `reset` closes the connection without close_notify, because Node cannot reset TLS connections.
  */
 export const breakConnection = (response: ServerResponse, how: "close" | "reset"): Effect.Effect<void> =>
   Effect.sync(() => {
@@ -30,7 +30,7 @@ export const breakConnection = (response: ServerResponse, how: "close" | "reset"
     else socket.resetAndDestroy()
   })
 
-/** Returns once the client has disconnected or the response is complete. */
+/** Waits until the client has disconnected or the response is complete. */
 export const awaitClose = (response: ServerResponse): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     if (response.closed) return resume(Effect.void)
@@ -39,7 +39,7 @@ export const awaitClose = (response: ServerResponse): Effect.Effect<void> =>
     return Effect.sync(() => response.off("close", onClose))
   })
 
-/** Splits chunks into pieces of at most `largest` bytes, and splits at the offset `cut`. */
+/** Splits chunks into pieces of at most `largest` bytes, so that one piece ends at the offset `cut`. */
 const pieces = function* (chunks: Iterable<Uint8Array>, largest: number, cut: number) {
   let offset = 0
   for (const chunk of chunks) {
@@ -53,7 +53,7 @@ const pieces = function* (chunks: Iterable<Uint8Array>, largest: number, cut: nu
   }
 }
 
-/** Sends a response with its faults. Calls `onSent` with the size of each piece written to the connection. */
+/** Sends a response with its delays and its ending. Calls `onSent` with the size of each written piece of the body. */
 export const send = Effect.fnUntraced(function* (
   response: ServerResponse,
   faulty: FaultyResponse,
@@ -91,7 +91,7 @@ export const send = Effect.fnUntraced(function* (
   return yield* ending === "end" ? finish(response) : breakConnection(response, ending)
 })
 
-/** Reads a request's body as text. Drops what exceeds about 64 KiB. */
+/** Returns the body of a request as text. Drops all text after about 64 KiB. */
 export const readRequestBody = (request: IncomingMessage): Effect.Effect<string> =>
   Effect.callback<string>((resume) => {
     let body = ""

@@ -1,6 +1,6 @@
 import type { ServedOperation } from "./Fault.ts"
 
-/** A request as the registry's rules see it. */
+/** A request as RegistryRules receives it. */
 export interface ServedRequest {
   readonly listener: "registry" | "store"
   readonly method: string
@@ -12,15 +12,15 @@ export interface ServedRequest {
   readonly authorization: string | undefined
   readonly range: string | undefined
   readonly body: string
-  /** The time at which the registry received the request, in milliseconds since the epoch. */
-  readonly receivedAt: number
+  /** The time at which the registry responds, after a `DelayHeaders` fault. In milliseconds since the epoch. */
+  readonly respondedAt: number
 }
 
-/** The operation that a path requests, with its repository and reference. */
+/** The operation, the repository and the reference that a URL path names. */
 export interface Route {
   readonly operation: ServedOperation
   readonly repository: string | undefined
-  /** A digest, or the tag of a manifest. */
+  /** The digest of a manifest or blob, or the tag of a manifest. Undefined for other operations. */
   readonly reference: string | undefined
 }
 
@@ -33,7 +33,7 @@ const route = (operation: ServedOperation, repository?: string, reference?: stri
   reference
 })
 
-/** Returns the route of a path on a listener, or undefined if the path has no route. */
+/** Returns the route of a path on a listener, or undefined for an unknown path. */
 export const routeOf = (listener: "registry" | "store", path: string): Route | undefined => {
   if (path === "/token") return route("token")
   if (listener === "store") {
@@ -47,8 +47,8 @@ export const routeOf = (listener: "registry" | "store", path: string): Route | u
 }
 
 /**
- * Returns the bytes that a single range selects (`end` is exclusive). Undefined means the whole content: `range` is
- * missing, or must be ignored (RFC 9110, 14.1.2).
+ * Returns the offsets of the bytes that a Range field selects. `end` is exclusive. Returns undefined if the response
+ * must have the whole content, because `range` is missing, invalid or has several ranges (RFC 9110, 14.1.2).
  */
 export const rangeOf = (
   range: string | undefined,

@@ -1,4 +1,4 @@
-/** A response body. `chunks` can be called several times. */
+/** A response body. Each call of `chunks` returns the whole body. */
 export interface ServedBody {
   readonly size: number
   readonly chunks: () => Iterable<Uint8Array>
@@ -14,14 +14,14 @@ export interface ServedResponse {
 
 const bodyOf = (bytes: Uint8Array): ServedBody => ({ size: bytes.length, chunks: () => [bytes] })
 
-/** A response with this body and its Content-Length. */
+/** Makes a response with this body, and with the size of the body as its Content-Length. */
 export const make = (
   status: number,
   headers: Readonly<Record<string, string>>,
   body: ServedBody = { size: 0, chunks: () => [] }
 ): ServedResponse => ({ status, headers: { ...headers, "content-length": String(body.size) }, body })
 
-/** A response with this text as its body. The Content-Type is application/json, whatever the text is. */
+/** Makes a response with this text as its body. The Content-Type is application/json, even if the text is not JSON. */
 export const jsonText = (
   status: number,
   body: string,
@@ -44,7 +44,7 @@ const codes: Readonly<Record<number, string>> = {
   429: "TOOMANYREQUESTS"
 }
 
-/** An error in the format of distribution-spec, "Error Codes". */
+/** Makes an error response in the format of distribution-spec, "Error Codes". */
 export const error = (
   status: number,
   code: string = codes[status] ?? "UNKNOWN",

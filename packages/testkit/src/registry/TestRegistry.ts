@@ -18,7 +18,7 @@ import { type RegistryOverride, type RegistryRedirect, RegistryRules } from "./R
 import * as RegistryServer from "./RegistryServer.ts"
 import * as RegistryUpstream from "./RegistryUpstream.ts"
 
-/** The initial state of a test registry. All options except `host` and `tls` can be changed later. */
+/** The options of a test registry. Only `auth` and `redirect` can be changed later. */
 export interface TestRegistryOptions {
   /** Default: 127.0.0.1. */
   readonly host?: RegistryServer.LoopbackHost
@@ -31,8 +31,9 @@ export interface TestRegistryOptions {
 }
 
 /**
- * An in-process OCI registry over HTTP on loopback, with a blob store as a second origin. It takes the time from the
- * Clock service, so a TestClock expires tokens and advances rate-limited bodies.
+ * An OCI registry in the process of the test, over HTTP or HTTPS on loopback. Its blob store is another origin, to
+ * which the registry can redirect. The time comes from the Clock service, so a TestClock controls expiring tokens and
+ * rate-limited bodies.
  */
 export class TestRegistry extends Context.Service<
   TestRegistry,
@@ -44,11 +45,11 @@ export class TestRegistry extends Context.Service<
     /** The origin of the blob store. */
     readonly storeOrigin: string
     /**
-     * The registry source for a client that pulls repositories under `repositoryPrefix`, with the current credential.
-     * `changes` overrides fields.
+     * Returns the registry source for a client that pulls repositories under `repositoryPrefix`. Its credential is the
+     * one that the registry accepts now. `changes` overrides fields.
      */
     readonly source: (repositoryPrefix?: string, changes?: Partial<RegistrySource>) => RegistrySource
-    /** Adds an image under its digest and these tags, and adds everything it refers to. */
+    /** Adds an image under its digest and these tags. Also adds the blobs and manifests that the image refers to. */
     readonly put: (
       repository: string,
       image: RegistryImage.RegistryImage,
@@ -61,16 +62,16 @@ export class TestRegistry extends Context.Service<
     ) => Effect.Effect<RegistryImage.RegistryImage>
     /** Adds a blob under its digest. Replaces a previous blob of this digest. */
     readonly putBlob: (repository: string, blob: RegistryBlob) => Effect.Effect<void>
-    /** Removes the manifest or the blob of this digest. */
+    /** Removes the manifest or blob with this digest. A tag of a removed manifest still returns the manifest. */
     readonly remove: (repository: string, digest: Digest) => Effect.Effect<void>
     /** Changes the authentication, and revokes all tokens. */
     readonly setAuth: (auth: RegistryAuth) => Effect.Effect<void>
     readonly setRedirect: (redirect: RegistryRedirect) => Effect.Effect<void>
-    /** Sets a function that responds to requests. Faults are applied to its responses. */
+    /** Sets a function that responds in place of the registry. Faults are applied to its responses. */
     readonly setOverride: (override: RegistryOverride) => Effect.Effect<void>
     /** Revokes all tokens issued so far. */
     readonly revokeTokens: Effect.Effect<void>
-    /** Appends faults. Each of the next `times` matching requests (default: 1) gets all of these faults together. */
+    /** Appends faults. Each of the next `times` matching requests (default: 1) gets all these faults together. */
     readonly injectFaults: (
       operation: ServedOperation,
       faults: Fault | ReadonlyArray<Fault>,
@@ -78,19 +79,19 @@ export class TestRegistry extends Context.Service<
     ) => Effect.Effect<void>
     /** Removes all pending faults. */
     readonly clearFaults: Effect.Effect<void>
-    /** All requests since the last `clearRequests`, in order. */
+    /** The requests since the last `clearRequests`, in the order of arrival. */
     readonly requests: Effect.Effect<ReadonlyArray<LoggedRequest>>
-    /** Number of requests of an operation since the last `clearRequests`. */
+    /** Returns the number of requests of an operation since the last `clearRequests`. */
     readonly requestCount: (operation: LoggedRequest["operation"]) => Effect.Effect<number>
-    /** The requests and connections so far. */
+    /** The requests since the last `clearRequests`, and the counts of all connections so far. */
     readonly activity: Effect.Effect<RegistryActivity>
-    /** Waits until `predicate` is true. */
+    /** Waits until `predicate` returns true. Calls `predicate` at once and after each change of `activity`. */
     readonly await: (predicate: (activity: RegistryActivity) => boolean) => Effect.Effect<void>
     /** Clears the list of requests, but not the counts of connections. */
     readonly clearRequests: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/testkit/TestRegistry") {
-  /** Makes a registry, for tests that need several registries. The end of the scope stops it. */
+  /** Starts a registry, for tests that need several registries. The end of the scope stops the registry. */
   static readonly make = (
     options: TestRegistryOptions = {}
   ): Effect.Effect<TestRegistry["Service"], never, Scope.Scope> => make(options)
@@ -99,10 +100,10 @@ export class TestRegistry extends Context.Service<
     Layer.effect(TestRegistry, make(options))
 
   /**
-   * Makes a registry without a socket: the same content, rules and faults behind the `Upstream` port. It takes the time
-   * from the Clock service. Calls `onStep` at each request, response and chunk.
+   * Makes a registry that opens no port. Clients reach it only through the returned `upstream`, which implements the
+   * service `Upstream`. Content, faults and time work as in `make`. Calls `onStep` at each request, response and chunk.
    */
-  static readonly makeInProcess = (
+  static readonly makeWithoutNetwork = (
     options: Omit<TestRegistryOptions, "tls" | "host"> & { readonly onStep?: () => void } = {}
   ): Effect.Effect<{
     readonly registry: TestRegistry["Service"]
@@ -132,7 +133,7 @@ const credentialOf = (auth: RegistryAuth): Credential =>
     ? anonymous
     : { _tag: "Basic", username: auth.username, password: Redacted.make(auth.password) }
 
-/** The addresses of a registry and its blob store. */
+/** The addresses of a registry and its blob store, and the scheme and CA certificate of both. */
 interface Servers {
   readonly registry: { readonly host: string; readonly origin: string }
   readonly store: { readonly origin: string }

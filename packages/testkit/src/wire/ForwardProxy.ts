@@ -11,16 +11,17 @@ const https = process.getBuiltinModule("node:https")
 
 /** The proxy's response to each CONNECT request. */
 export type ConnectResponse =
-  /** Opens the tunnel. `head` replaces the usual response; one character is one byte. */
+  /** Opens the tunnel. `head` replaces the usual response. One character of `head` is one byte. */
   | { readonly _tag: "Open"; readonly head?: string }
-  /** Sends `head` as the response, and opens no tunnel. */
+  /** Sends `head` as the response, and closes the connection. Opens no tunnel. */
   | { readonly _tag: "Refuse"; readonly head: string }
   | { readonly _tag: "Close" }
   | { readonly _tag: "Silence" }
 
 export interface ForwardProxyOptions {
   /**
-   * The proxy connects to this `host:port` for every request and tunnel. It ignores the host that the client requests.
+   * The proxy connects to this `host:port` for every request and tunnel. The proxy ignores the host that a client
+   * requests.
    */
   readonly target: string
   /** The only credentials that the proxy accepts. Default: no credentials are required. */
@@ -34,7 +35,7 @@ export interface ForwardProxyOptions {
 /** A request that the proxy received. */
 export interface ProxiedRequest {
   readonly method: string
-  /** The target of the request line: `host:port` of a CONNECT, otherwise an absolute URL. */
+  /** The target in the request line: `host:port` for a CONNECT, otherwise an absolute URL. */
   readonly target: string
   readonly headers: IncomingMessage["headers"]
   readonly isAuthorized: boolean
@@ -48,7 +49,10 @@ export interface ForwardProxy {
 
 const established = "HTTP/1.1 200 Connection established\r\n\r\n"
 
-/** Starts a forward proxy on loopback, for tests with host names that are not in DNS. */
+/**
+ * Starts a forward proxy on loopback, for tests with host names that are not in DNS. The end of the scope stops the
+ * proxy.
+ */
 export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
   const { credentials, target, tls, connectResponse = { _tag: "Open" } } = options
   const colon = target.lastIndexOf(":")

@@ -1,7 +1,10 @@
 import { Effect } from "effect"
 import type { Server } from "node:net"
 
-/** Listens on a free port of `address` (undefined: of all addresses). Returns the port. */
+/**
+ * Starts `server` on a free port of `address`, or of all addresses if `address` is undefined. Returns the port. Dies if
+ * the server cannot listen.
+ */
 export const listen = (server: Server, address: string | undefined): Effect.Effect<number> =>
   Effect.callback((resume) => {
     server.once("error", (cause) => resume(Effect.die(cause)))
@@ -15,6 +18,6 @@ export const listen = (server: Server, address: string | undefined): Effect.Effe
     })
   })
 
-/** Listens on a free loopback port and returns the port. The end of the scope runs `close`. */
+/** Starts `server` on a free loopback port, and returns the port. The end of the scope runs `close`. */
 export const listenScoped = (server: Server, close: () => void) =>
   Effect.acquireRelease(listen(server, "127.0.0.1"), () => Effect.sync(close))

@@ -1,34 +1,34 @@
 import { utf8AsLatin1 } from "./Latin1.ts"
 
 /**
- * A `Location` field in a response of {@link locationBase}, and the request that a client must send next. Go was tested
- * with net/url and net/http of Go 1.26.
+ * The Location field of a redirect from {@link locationBase}, and the request that a client must send next. Go was
+ * tested with net/url and net/http of Go 1.26.
  */
 export interface LocationCase {
   readonly situation: string
-  /** One character is one byte. */
+  /** The value of the Location field. One character is one byte. */
   readonly location: string
-  /** The Host field and the target of the next request. Undefined if the client must reject the location. */
+  /** The Host field and the target of the next request. Undefined if the client must reject the Location. */
   readonly expectedRequest:
     | { readonly host: string; readonly target: string; readonly scheme?: "http" }
     | undefined
-  /** Go's behaviour: `the same`, or its difference from `expectedRequest`. */
-  readonly go: string
+  /** Go's behaviour in words: `the same` as `expectedRequest`, or the difference. */
+  readonly goBehaviour: string
 }
 
-/** The URL of the request whose response has the `Location`. */
+/** The URL of the request that is redirected. A relative `location` is resolved against this URL. */
 export const locationBase = "https://registry.test/v2/a/blobs/x?q=1"
 
 const here = (
   situation: string,
   location: string,
   target: string = location,
-  go = "the same"
+  goBehaviour = "the same"
 ): LocationCase => ({
   situation,
   location: utf8AsLatin1(location),
   expectedRequest: { host: "registry.test", target: utf8AsLatin1(target) },
-  go
+  goBehaviour
 })
 
 const elsewhere = (
@@ -36,19 +36,19 @@ const elsewhere = (
   location: string,
   host: string,
   target: string,
-  go = "the same"
+  goBehaviour = "the same"
 ): LocationCase => ({
   situation,
   location: utf8AsLatin1(location),
   expectedRequest: { host, target, ...(/^http:/i.test(location) ? { scheme: "http" } : {}) },
-  go
+  goBehaviour
 })
 
-const refused = (situation: string, location: string, go = "the same"): LocationCase => ({
+const refused = (situation: string, location: string, goBehaviour = "the same"): LocationCase => ({
   situation,
   location: utf8AsLatin1(location),
   expectedRequest: undefined,
-  go
+  goBehaviour
 })
 
 export const locationCases: ReadonlyArray<LocationCase> = [

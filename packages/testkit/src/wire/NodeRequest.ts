@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from "node:http"
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
 
-/** The part of a response that {@link nodeRequest} received. */
+/** The response that {@link nodeRequest} received. Its body may be incomplete. */
 export interface NodeResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -14,8 +14,8 @@ export interface NodeResponse {
 }
 
 /**
- * Sends one request by node:http or node:https on a connection of its own, without code of the program. Fails with the
- * error code, such as ECONNREFUSED, if no response arrives.
+ * Sends one request by node:http or node:https on a new connection. Uses no code of registry-packages-proxy, so that a
+ * test does not depend on it. Fails with the error code, such as ECONNREFUSED, if no response arrives.
  */
 export const nodeRequest = (
   url: string,
@@ -24,7 +24,7 @@ export const nodeRequest = (
     readonly headers?: Readonly<Record<string, string>>
     readonly body?: string
     readonly ca?: string
-    /** Called for each chunk, with the number of body bytes received so far. Returning false closes the connection. */
+    /** Called after each chunk, with the number of body bytes received so far. Return false to close the connection. */
     readonly onData?: (received: number) => boolean
   } = {}
 ): Effect.Effect<NodeResponse, string> =>

@@ -1,6 +1,6 @@
 /**
- * An unusual or invalid response of a real server or proxy, the correct way to read it, and the behaviour of Go and
- * Node. Go was tested with net/http of Go 1.26, Node with node:http of 26.10 in its strict default mode.
+ * An unusual or invalid response of a real server or proxy, and the result of reading it correctly. Go was tested with
+ * net/http of Go 1.26, and Node with node:http of Node 26.10 in its default strict mode.
  */
 export interface OddResponse {
   readonly situation: string
@@ -12,19 +12,19 @@ export interface OddResponse {
   readonly expected: ExpectedResult
   /** True if the client may reuse the connection for its next request. Default: false. */
   readonly reusesConnection?: boolean
-  /** Go's behaviour: `the same` as `expected`, or the difference. */
-  readonly go: string
-  /** Node's behaviour: `the same` as `expected`, or the difference. */
-  readonly node: string
+  /** Go's behaviour in words: `the same` as `expected`, or the difference. */
+  readonly goBehaviour: string
+  /** Node's behaviour in words: `the same` as `expected`, or the difference. */
+  readonly nodeBehaviour: string
 }
 
 /** The result of reading an {@link OddResponse}. */
 export type ExpectedResult =
-  /** `field` is the value of the header field X-Field. */
+  /** A valid response. `field` is the value of the header field X-Field. */
   | { readonly _tag: "Response"; readonly status: number; readonly body: string; readonly field?: string }
   /** The head is valid, but the body fails after the bytes of `body`. */
   | { readonly _tag: "BrokenBody"; readonly status: number; readonly body: string }
-  /** No response: the error message contains `words`. */
+  /** An invalid response. Reading it fails with an error whose message contains `words`. */
   | { readonly _tag: "Failure"; readonly words: string }
 
 /** Expects a response with this body. `field` is the value of the header field X-Field. */
@@ -41,10 +41,7 @@ export const brokenBody = (body: string): ExpectedResult => ({ _tag: "BrokenBody
 /** Expects no response, but an error whose message contains `words`. */
 export const failure = (words: string = "not valid HTTP"): ExpectedResult => ({ _tag: "Failure", words })
 
-/**
- * The bytes of a response, as in {@link OddResponse.bytes}: the status line and the field lines with CR LF, an empty
- * line and the body.
- */
+/** Returns the bytes of a response. Adds CR LF to each line of `head`, and adds an empty line before `body`. */
 export const responseBytes = (head: ReadonlyArray<string>, body: string = "hello"): string =>
   `${head.join("\r\n")}\r\n\r\n${body}`
 

@@ -4,19 +4,21 @@ import { createServer as createTlsServer, TLSSocket } from "node:tls"
 import type { IssuedCertificate } from "../machine/Certificates.ts"
 import { listenScoped } from "./Listening.ts"
 
-/** The bytes that a {@link RawServer} sends as the response to a request. One character is one byte (Latin-1). */
+/** The bytes that a {@link RawServer} sends in response to a request. One character is one byte (Latin-1). */
 export interface RawResponse {
-  /** The parts of the response, written one after another, each in a TCP segment of its own. */
+  /**
+   * The pieces of the response, in order. Each piece is written separately, so that it gets a TCP segment of its own.
+   */
   readonly pieces: ReadonlyArray<string>
   /** Ends or resets the connection after the response. By default the connection stays open. */
   readonly ending?: "end" | "reset"
 }
 
-/** A request as received. */
+/** A request that a {@link RawServer} received. */
 export interface RawRequest {
   readonly method: string
   readonly target: string
-  /** By lowercase name. A repeated field has its last value. */
+  /** Header fields by lowercase name. A repeated field has its last value. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
   /** Number of the connection, starting at 1. */
@@ -39,21 +41,21 @@ export interface RawServer {
   readonly port: number
   readonly origin: string
   readonly requests: ReadonlyArray<RawRequest>
-  /** Number of connections accepted so far. */
+  /** Returns the number of connections accepted so far. */
   readonly acceptedConnections: () => number
-  /** Number of open connections. */
+  /** Returns the number of open connections. */
   readonly openConnections: () => number
 }
 
-/** A response of exactly these bytes, in one piece. */
+/** Makes a response of exactly these bytes, in one piece. */
 export const rawResponse = (text: string, ending?: "end" | "reset"): RawResponse => ({
   pieces: [text],
   ...(ending === undefined ? {} : { ending })
 })
 
 /**
- * A valid HTTP/1.1 response with these header fields, a Content-Length and this body. One character of `body` is one
- * byte.
+ * Makes a valid HTTP/1.1 response with these header fields, a Content-Length and this body. One character of `body` is
+ * one byte.
  */
 export const withContentLength = (
   status: number,
@@ -116,7 +118,7 @@ const writeAll = (socket: Socket, { pieces, ending }: RawResponse): void => {
   }
 }
 
-/** Listens on a free loopback port. The end of the scope closes all connections. */
+/** Starts a server on a free loopback port. The end of the scope stops the server and closes all connections. */
 export const make = Effect.fnUntraced(function* (handler: RawHandler, options: RawServerOptions = {}) {
   const { onConnection, tls } = options
   const requests: Array<RawRequest> = []

@@ -185,7 +185,7 @@ const withOutages = (
 /** Pulls a package in this situation, and returns the problem that the client gets. */
 const problemIn = Effect.fnUntraced(function* (situation: Situation) {
   const { auth = { _tag: "None" }, credential = login, faults = [], image = plain, redirect } = situation
-  const { registry, upstream } = yield* TestRegistry.makeInProcess({
+  const { registry, upstream } = yield* TestRegistry.makeWithoutNetwork({
     auth,
     ...(redirect === undefined ? {} : { redirect })
   })

@@ -33,7 +33,7 @@ const setUp = Effect.fnUntraced(function* (
   auth: RegistryAuth,
   redirect: RegistryRedirect = { _tag: "None" }
 ) {
-  const { registry, upstream } = yield* TestRegistry.makeInProcess({ auth, redirect })
+  const { registry, upstream } = yield* TestRegistry.makeWithoutNetwork({ auth, redirect })
   const image = yield* registry.putPackage(name, bytes)
   const client = yield* RegistryClient.pipe(
     Effect.provide(Layer.fresh(RegistryClient.layer).pipe(Layer.provide(Layer.succeed(Upstream, upstream))))
