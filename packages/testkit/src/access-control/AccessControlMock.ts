@@ -40,8 +40,8 @@ export const layerAuthenticator = (options: {
   )
 
 /**
- * Provides a mock Authorizer. It allows exactly the rules in `rights`. The key is a user name, and the rules have the
- * format of `ResourceRule.format`. If `isReachable` is false (default: true), every request fails with `Undecided`.
+ * Provides a mock Authorizer. It allows exactly the rules in `rights`. The key is a user name, and each rule is a
+ * result of `ResourceRule.format`. If `isReachable` is false (default: true), every request fails with `Undecided`.
  */
 export const layerAuthorizer = (options: {
   readonly rights: Readonly<Record<string, ReadonlyArray<string>>>

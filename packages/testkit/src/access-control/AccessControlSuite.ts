@@ -12,7 +12,9 @@ import { authenticatedUser } from "./ReviewsMock.ts"
 /** The users and rights to configure in the implementation under test. */
 export interface AccessFixture {
   readonly tokens: Readonly<Record<string, User>>
-  /** The rules that each user is authorized for. The key is a user name. `ResourceRule.format` formats the rules. */
+  /**
+   * The rules that each user is authorized for. The key is a user name. Each rule is a result of `ResourceRule.format`.
+   */
   readonly rights: Readonly<Record<string, ReadonlyArray<string>>>
   /** True if the implementation can reach the service that decides about users and rights, such as the API server. */
   readonly isReachable: boolean

@@ -16,7 +16,9 @@ export const authenticatedUser = (
 /** The users and rights that decide the mock's reviews. A test may change them at any time. */
 export interface ReviewDecisions {
   readonly tokens: Map<string, User>
-  /** The rules that each user is authorized for. The key is a user name. `ResourceRule.format` formats the rules. */
+  /**
+   * The rules that each user is authorized for. The key is a user name. Each rule is a result of `ResourceRule.format`.
+   */
   readonly rights: Map<string, ReadonlyArray<string>>
   /** If set, every review fails with this reason. */
   failure: ReviewError["reason"] | undefined

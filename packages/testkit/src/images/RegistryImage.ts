@@ -37,7 +37,7 @@ export interface RegistryImage {
   readonly blobs: ReadonlyArray<RegistryBlob.RegistryBlob>
   readonly children: ReadonlyArray<RegistryImage>
   /**
-   * The blob of the last layer, which is the package. Undefined for an index and for an image without layers. Also
+   * The package. It is the blob of the last layer. Undefined for an index and for an image without layers. Also
    * undefined for an image from `ofBytes` or `schema1`.
    */
   readonly layer: RegistryBlob.RegistryBlob | undefined

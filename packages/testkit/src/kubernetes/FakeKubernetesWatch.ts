@@ -18,7 +18,7 @@ export class FakeKubernetesWatch {
   readonly #queue: Queue.Queue<Step>
   /** Number of bytes that the client has read, without bookmarks. */
   readBytes = 0
-  /** Number of items that `write` has added and the client has not read yet. */
+  /** Number of items from `write` that the client has not read yet. */
   unreadSteps = 0
   isOpen = true
   isSilent = false

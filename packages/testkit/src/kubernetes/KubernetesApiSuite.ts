@@ -25,8 +25,8 @@ export const configMaps: Resource<typeof ConfigMap.Type> = {
 }
 
 /**
- * Changes the ConfigMaps of the API server under test, and has a user whose token and access the suite reviews. `apply`
- * and `remove` complete after the server has applied the change.
+ * Changes the ConfigMaps of the API server under test. `apply` and `remove` complete after the server has applied the
+ * change. `user` and `token` are for the reviews that the suite requests.
  */
 export class KubernetesApiAdmin extends Context.Service<
   KubernetesApiAdmin,

@@ -50,7 +50,7 @@ export interface CertificateOptions {
 /** The extended key usage. `any` is `anyExtendedKeyUsage`, and `none` omits the extension. */
 export type ExtendedKeyUsage = "server" | "client" | "any" | "none"
 
-/** The fields of the certificate of a certificate authority. */
+/** The fields of a certificate authority's own certificate. */
 export interface AuthorityOptions {
   /** The distinguished name, such as `CN=root`. Default: a unique name. */
   readonly name?: string

@@ -9,8 +9,8 @@ const reset = (): Error =>
 const piece = 32 * 1024
 
 /**
- * One end of a connection inside this process, for Node's HTTP server. Each end buffers `capacity` received bytes. Each
- * delivery, end of stream and close takes one turn of the event loop.
+ * One end of a connection inside this process, for Node's HTTP server. Each end buffers `capacity` received bytes. A
+ * delivery of bytes takes one turn of the event loop, and so does the end of a stream or a close.
  */
 export class MemorySocket extends Duplex {
   #peer: MemorySocket | undefined

@@ -3,7 +3,7 @@ import type { Latch } from "effect"
 
 /**
  * An operation that a client requests from the test registry. `ping` requests `/v2/`. `store` requests a blob from the
- * blob store, to which the registry can redirect.
+ * blob store after a redirect.
  */
 export type ServedOperation = "ping" | "manifest" | "blob" | "token" | "store"
 

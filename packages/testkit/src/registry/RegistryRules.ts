@@ -9,9 +9,9 @@ import { rangeOf, type ServedRequest, type Route } from "./ServedRequest.ts"
 export type RegistryRedirect =
   | { readonly _tag: "None" }
   /**
-   * Redirects with `status` (default: 307) to a signed URL of the blob store, which is another origin. If `singleUse`
-   * is true, a second request for this URL gets 403, as for an expired URL. If `tokens` is set, the blob store requires
-   * a token. Its token endpoint issues a token to every client (`issued`) or to no client (`refused`).
+   * Redirects with `status` (default: 307) to a signed URL of the blob store, on another origin. If `singleUse` is
+   * true, a second request for this URL gets 403, as for an expired URL. If `tokens` is set, the blob store requires a
+   * token. Its token endpoint issues a token to every client (`issued`) or to no client (`refused`).
    */
   | {
       readonly _tag: "Store"

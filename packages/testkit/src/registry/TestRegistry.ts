@@ -31,8 +31,8 @@ export interface TestRegistryOptions {
 }
 
 /**
- * An OCI registry in the process of the test, over HTTP or HTTPS on loopback. Its blob store is another origin, to
- * which the registry can redirect. The time comes from the Clock service, so a TestClock controls expiring tokens and
+ * An OCI registry inside the test's process, over HTTP or HTTPS on loopback. The registry can redirect to its blob
+ * store, which is another origin. The time comes from the Clock service, so a TestClock controls expiring tokens and
  * rate-limited bodies.
  */
 export class TestRegistry extends Context.Service<

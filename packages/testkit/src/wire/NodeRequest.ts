@@ -15,7 +15,7 @@ export interface NodeResponse {
 
 /**
  * Sends one request by node:http or node:https on a new connection. Uses no code of registry-packages-proxy, so that a
- * test does not depend on it. Fails with the error code, such as ECONNREFUSED, if no response arrives.
+ * test does not depend on that code. Fails with the error code, such as ECONNREFUSED, if no response arrives.
  */
 export const nodeRequest = (
   url: string,
