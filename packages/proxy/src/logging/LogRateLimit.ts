@@ -56,8 +56,8 @@ export const make = (
     }
 
     /**
-     * Writes the window's last skipped line when the window ends, and begins the key's next window. In the next window,
-     * every line is skipped, so that only one line is written for each window.
+     * When the window ends, writes its last skipped line and begins the key's next window. The next window skips every
+     * line until it ends.
      */
     const flushLater = (window: Window, now: number): void => {
       run(

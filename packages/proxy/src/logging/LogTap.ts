@@ -6,7 +6,9 @@ export interface LogDestination {
   onRecord: ((record: LogRecord) => void) | undefined
 }
 
-/** The second destination of the program's log. Undefined if the program logs without `Logging.layer`. */
+/**
+ * The destination of the program's log in addition to stdout. Undefined if the program logs without `Logging.layer`.
+ */
 export const LogTap = Context.Reference<LogDestination | undefined>("@registry-packages-proxy/proxy/LogTap", {
   defaultValue: () => undefined
 })

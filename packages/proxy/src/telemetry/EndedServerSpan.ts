@@ -11,8 +11,9 @@ export interface EndedServerSpan {
 }
 
 /**
- * Records an ended span without the tracer, and returns its ids. Used for small packages from memory, since starting
- * a span and setting its attributes one by one would take as long as the response. Undefined if spans are not recorded.
+ * Records an ended span without the tracer, and returns its ids. Used for packages that are served from memory, since
+ * starting a span and setting its attributes one by one would take as long as the response. Undefined if spans are not
+ * recorded.
  */
 export const RecordEndedSpan = Context.Reference<
   ((span: EndedServerSpan) => Tracer.ExternalSpan) | undefined

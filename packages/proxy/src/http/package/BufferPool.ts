@@ -119,8 +119,8 @@ export class BufferPool {
   }
 
   /**
-   * Marks a body as slow or fast. A slow body gets no part of `fastBudget`. The buffers that it already uses still
-   * count in `#inUseBytes`.
+   * Marks a body's client as slow or fast. A body with a slow client gets no part of `fastBudget`. The buffers that the
+   * body already uses still count in `#inUseBytes`.
    */
   #setSlow(body: Body, isSlow: boolean): void {
     this.#waiting.delete(body)
