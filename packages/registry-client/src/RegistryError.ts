@@ -53,8 +53,8 @@ export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFou
 }
 
 /**
- * The registry responded 401 or 403 to the credentials or their token. For 10 seconds after a 401, pulls with these
- * credentials fail with the same error, and the credentials are not sent.
+ * The registry responded 401 or 403 to the credentials or their token. For 10 seconds after a 401 without
+ * `insufficient_scope`, pulls with these credentials fail with the same error, and the credentials are not sent.
  */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { status: Schema.Int }) {
   override get message(): string {
@@ -102,8 +102,8 @@ export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginE
 
 /**
  * The token service refused to issue a token. The status is 401 or 403. For an identity token, the status may also be
- * 501, or any 4xx except 408 and 429. For 10 seconds after a 401, pulls with these credentials fail with the same
- * error, and the credentials are not sent.
+ * 501, or any 4xx except 408 and 429. For 10 seconds after a 401 to these credentials, pulls with them fail with the
+ * same error, and the credentials are not sent.
  */
 export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefused", {
   status: Schema.Int,

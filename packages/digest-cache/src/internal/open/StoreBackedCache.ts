@@ -200,7 +200,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
 
   /**
    * Returns the result of `peek` for a package that is not cached. `cacheResult` is `miss` if `open` would begin a
-   * fill, and `bypass` if the package is too large for the store, the store fails, or the cache drains.
+   * fill. It is `bypass` if the package is too large, the store fails, or the cache drains.
    */
   const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageLookup> =>
     Effect.map(store.health.degraded, (degraded) => ({
