@@ -10,7 +10,7 @@ const piece = 32 * 1024
 
 /**
  * One end of a connection inside this process, for Node's HTTP server. Each end buffers `capacity` received bytes. A
- * delivery of bytes takes one turn of the event loop, and so does the end of a stream or a close.
+ * delivery, the end of a stream and a close each take one turn of the event loop.
  */
 export class MemorySocket extends Duplex {
   #peer: MemorySocket | undefined
