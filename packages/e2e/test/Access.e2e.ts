@@ -23,7 +23,10 @@ import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.t
 
 const bootstrapClient = fileURLToPath(new URL("../clients/bootstrap.py", import.meta.url))
 
-/** Request paths that some servers treat as /package or /healthz. */
+/**
+ * Request paths that some servers treat as /package or /healthz, but registry-packages-proxy must not. `unclean` paths
+ * have empty or dot segments.
+ */
 const disguises = {
   unknown: [
     "/package/",
@@ -39,7 +42,7 @@ const disguises = {
   unclean: ["//package", "/./package", "/healthz/../package", "/package/../package", "/healthz//package"]
 }
 
-/** Header fields with which a client claims another identity. */
+/** Headers with which a client pretends to be another user. */
 const claims = {
   "x-remote-user": "system:admin",
   "x-remote-group": "system:masters",
@@ -93,8 +96,8 @@ layer(KubernetesFixture.layer, layerOptions)(
           const part = yield* SecureClient.send(url, { token: packages, headers: { range: "bytes=10-19" } })
           assert.deepStrictEqual([part.status, part.body], [206, body.subarray(10, 20)])
           const ask = (method: string) => SecureClient.statusOf(url, { token: packages, method })
-          assert.strictEqual(yield* ask("HEAD"), expectedResponses.head)
-          assert.strictEqual(yield* ask("POST"), expectedResponses.post)
+          assert.strictEqual(yield* ask("HEAD"), expectedResponses.headStatus)
+          assert.strictEqual(yield* ask("POST"), expectedResponses.postStatus)
           const log = program.lines().join("\n")
           for (const token of [packages, metrics, nothing, secret, program.token])
             assert.notInclude(log, token)
@@ -118,10 +121,14 @@ layer(KubernetesFixture.layer, layerOptions)(
             const ask = (target: string) =>
               SecureClient.statusOf(url, { token: tokens[who], target: `${target}${search}` })
             for (const path of disguises.unknown) {
-              assert.include(expectedResponses.unknownPath[who], yield* ask(path), `${path} by ${who}`)
+              assert.include(
+                expectedResponses.unknownPathStatuses[who],
+                yield* ask(path),
+                `${path} by ${who}`
+              )
             }
             for (const path of disguises.unclean) {
-              assert.include(expectedResponses.uncleanPath, yield* ask(path), `${path} by ${who}`)
+              assert.include(expectedResponses.uncleanPathStatuses, yield* ask(path), `${path} by ${who}`)
             }
             const expected = { allowed: 200, denied: 403, nobody: 401 }[who]
             assert.strictEqual(yield* ask("https://elsewhere.example/package"), expected)

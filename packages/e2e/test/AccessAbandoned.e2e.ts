@@ -13,7 +13,7 @@ const abandoned = 30_000
 const connections = 16
 const patience = 15
 
-/** Sends a request with an unknown token and disconnects before the response. */
+/** Sends a package request with a random token, and disconnects before the response arrives. */
 const abandon = (origin: string) =>
   Effect.callback<void>((resume) => {
     const { hostname, port } = new URL(origin)

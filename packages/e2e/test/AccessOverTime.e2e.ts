@@ -18,8 +18,8 @@ import { layerOptions } from "../src/fixtures/RegistryFixture.ts"
 const everySecond = (times: number): Eventually.Attempts => ({ times, intervalMillis: 1000 })
 
 /**
- * Starts the program in each mode. Returns a function that runs a body for all programs in parallel. Otherwise the
- * tests would wait for minutes in each mode, until cached decisions expire.
+ * Starts registry-packages-proxy once in each access mode. Returns a function that runs a test body for all access
+ * modes in parallel. One after another, each mode would wait for minutes until cached decisions expire.
  */
 const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {
   const image = yield* prepareAccess
@@ -70,9 +70,12 @@ layer(KubernetesFixture.layer, layerOptions)("Access over time, in both modes at
             Effect.gen(function* () {
               yield* is(known, 200)
               const unknown = yield* SecureClient.send(url, stranger)
-              assert.strictEqual(unknown.status, expectedResponses.unknownToken)
-              assert.strictEqual("retry-after" in unknown.headers, expectedResponses.unknownToken === 503)
-              yield* is({ clientCertificate: certificate }, expectedResponses.unknownAccess)
+              assert.strictEqual(unknown.status, expectedResponses.uncachedTokenStatus)
+              assert.strictEqual(
+                "retry-after" in unknown.headers,
+                expectedResponses.uncachedTokenStatus === 503
+              )
+              yield* is({ clientCertificate: certificate }, expectedResponses.uncachedPermissionsStatus)
               if (expectedResponses.reusesStaleDecisions) {
                 // The decision expires after 2 minutes, the review fails, and the stale decision is reused.
                 yield* Eventually.isTrue(

@@ -13,7 +13,10 @@ import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.t
 const mebibyte = 1024 * 1024
 const { clusterPath } = CredentialsFile
 
-/** Writes a credentials file for a registry host that is not a loopback address, so that the program uses a proxy. */
+/**
+ * Writes a credentials file for a registry host that is not a loopback address, so that registry-packages-proxy uses a
+ * forward proxy.
+ */
 const proxied = Effect.gen(function* () {
   const { directory, registry } = yield* RegistryFixture
   const host = registry.host.replace("127.0.0.1", nonLoopbackHost)
@@ -64,7 +67,7 @@ layer(RegistryFixture.layerDebian, layerOptions)("A forward proxy", (it) => {
           image.package.path
         )
         assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isUnchanged: true })
-        const probe = yield* forward.awaitEarlierRequests
+        const probe = yield* forward.requestProbeTunnel
         yield* Eventually.isTrue(
           "the probe in tinyproxy's log",
           Effect.sync(() => forward.tunnelTargets().length > 0)

@@ -18,10 +18,10 @@ import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
 import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
-/** Polls for one second, for changes that the program must notice at once. */
+/** Polls for one second, for changes that registry-packages-proxy must notice at once. */
 const withinASecond = { times: 100, intervalMillis: 10 }
 
-/** Polls for two minutes, for changes that the program notices after a backoff of at most one minute. */
+/** Polls for two minutes, for changes that registry-packages-proxy notices after a backoff of at most one minute. */
 const withinTwoMinutes = { times: 600, intervalMillis: 200 }
 
 const pushed = Effect.fnUntraced(function* (name: string, seed: number, repository: string) {

@@ -12,12 +12,12 @@ const all = await Effect.runPromise(scenarios)
 
 type Rows = ReadonlyArray<DifferenceTable.DifferenceRow>
 
-/** The results of all clients in all scenarios, and the rows of docs/registries.md. */
+/** The results of all clients in all scenarios, and the rows of the tables in docs/registries.md. */
 class Played extends Context.Service<
   Played,
   {
     readonly outcomes: ReadonlyMap<string, Comparison.ScenarioOutcomes>
-    readonly theirRows: Rows
+    readonly goContainerRegistryRows: Rows
     readonly kubeletRows: Rows
   }
 >()("@registry-packages-proxy/e2e/Played") {
@@ -25,13 +25,13 @@ class Played extends Context.Service<
     Played,
     Effect.all({
       outcomes: Comparison.compare(all),
-      theirRows: DifferenceTable.readRows("go-containerregistry"),
+      goContainerRegistryRows: DifferenceTable.readRows("go-containerregistry"),
       kubeletRows: DifferenceTable.readRows("kubelet")
     })
   ).pipe(Layer.provideMerge(layerPrograms))
 }
 
-/** Asserts that the docs have a row that explains the difference, or no row if `difference` is undefined. */
+/** Asserts that docs/registries.md has a row that explains the difference, or no row if `difference` is undefined. */
 const assertDocumented = (options: {
   readonly name: string
   readonly difference: DifferenceTable.Difference | undefined
@@ -60,7 +60,7 @@ layer(Played.layer, layerOptions)(
     for (const { name } of all) {
       it.effect(name, () =>
         Effect.gen(function* () {
-          const { kubeletRows, outcomes, theirRows } = yield* Played
+          const { kubeletRows, outcomes, goContainerRegistryRows } = yield* Played
           const both = outcomes.get(name)
           assert.isDefined(both)
           const { kubelet, program, goContainerRegistry } = both
@@ -68,7 +68,7 @@ layer(Played.layer, layerOptions)(
           const details = `program: ${program.error}\ngo-containerregistry: ${goContainerRegistry.error}`
           assertDocumented({
             name,
-            rows: theirRows,
+            rows: goContainerRegistryRows,
             details,
             difference: Comparison.differenceOf(program, goContainerRegistry)
           })
@@ -85,15 +85,18 @@ layer(Played.layer, layerOptions)(
 
     it.effect("the docs have no row without a difference", () =>
       Effect.gen(function* () {
-        const { kubeletRows, theirRows } = yield* Played
+        const { kubeletRows, goContainerRegistryRows } = yield* Played
         const names = all.map(({ name }) => name)
-        assert.deepStrictEqual([...unusedRows(theirRows, names), ...unusedRows(kubeletRows, names)], [])
+        assert.deepStrictEqual(
+          [...unusedRows(goContainerRegistryRows, names), ...unusedRows(kubeletRows, names)],
+          []
+        )
       })
     )
   }
 )
 
-/** Asserts that this program and httpproxy choose the same route to each URL for each NO_PROXY value. */
+/** Asserts that registry-packages-proxy and httpproxy choose the same route to each URL for each NO_PROXY value. */
 const assertSameRoutes = Effect.fnUntraced(function* (values: ReadonlyArray<string>) {
   const { testedUrls: urls } = NoProxy
   const answers = yield* Oracle.ask(values.map((noProxy) => ({ routes: { noProxy, urls } })))

@@ -21,7 +21,10 @@ const tsconfig = {
   include: ["src", "test", "vitest.config.ts"]
 }
 
-/** The packages that the examples need in addition to the packed ones. Users choose the versions of these packages. */
+/**
+ * Registry packages of npm that the examples import in addition to the packed ones. Their users choose the versions of
+ * these packages.
+ */
 const others = ["effect", "@effect/platform-node", "typescript", "@types/node", "vitest", "@effect/vitest"]
 
 const makeConsumer = Effect.gen(function* () {
@@ -53,7 +56,7 @@ const makeConsumer = Effect.gen(function* () {
   return { cwd }
 })
 
-/** A directory outside the checkout with the examples, into which npm installed the packed packages. */
+/** A directory outside the checkout. It contains the examples, and the packed packages that npm has installed. */
 class Consumer extends Context.Service<Consumer, Effect.Success<typeof makeConsumer>>()(
   "@registry-packages-proxy/e2e/Packages/Consumer"
 ) {

@@ -33,13 +33,13 @@ type Services = Command.Services | FileSystem.FileSystem | Path.Path | HttpClien
 const blobGets = (registry: PrivateRegistry, digest: string): ReadonlyArray<string> =>
   requestsForDigest(registry.requests(), digest).filter((line) => line.startsWith("GET"))
 
-/** An additional test for one kind of registry. */
+/** A test that only one kind of registry must pass, in addition to the common tests. */
 export interface ExtraTest<R extends PrivateRegistry> {
   readonly name: string
   readonly run: (context: SuiteContext<R>) => Effect.Effect<void, unknown, Services | Scope.Scope>
 }
 
-/** Defines the tests that the program must pass with every kind of private registry. */
+/** Defines the tests that registry-packages-proxy must pass with every kind of private registry. */
 export const suite = <R extends PrivateRegistry>(
   name: string,
   make: Effect.Effect<R, unknown, Services | Scope.Scope>,
@@ -63,7 +63,10 @@ export const suite = <R extends PrivateRegistry>(
   const baseOf = ({ repositoryOwner }: PrivateRegistry): string =>
     repositoryOwner === undefined ? "modules" : `${repositoryOwner}/modules`
 
-  /** Writes a credentials file with a ModuleSource of this registry. A rename replaces an existing file. */
+  /**
+   * Writes a credentials file with a ModuleSource of the registry. Replaces an existing file by a rename, so that a
+   * half-written file is never read.
+   */
   const known = Effect.fnUntraced(function* (
     file: string,
     credentials: HostCredentials | undefined,

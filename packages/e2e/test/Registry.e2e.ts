@@ -30,7 +30,10 @@ const untilCached = (url: string) =>
     Effect.map(Download.cacheStatusOf(url), (status) => status === "hit")
   )
 
-/** Downloads an uncached package, then downloads it from the cache, and compares every byte. */
+/**
+ * Downloads an uncached package twice. Asserts that the second response comes from the cache, and that every byte is
+ * correct in both.
+ */
 const missThenHit = Effect.fnUntraced(function* (
   url: string,
   wanted: Effect.Success<ReturnType<ImageLayout["image"]>>

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url))
 const version = "1.2.3"
 const name = `registry-packages-proxy-${version}`
 
-/** Copies the files of a checkout, committed or not, into another directory. */
+/** Shell script that copies the files of a checkout, committed or not, into another directory. */
 const copy = `cd "$0" && git ls-files --cached --others --exclude-standard -z |
   tar --create --null --files-from=- --ignore-failed-read | tar --extract --directory="$1"`
 
@@ -41,7 +41,7 @@ const makeCheckout = Effect.gen(function* () {
   return { commit, cwd, directory }
 })
 
-/** A git checkout with one commit, which contains the files of this checkout. */
+/** A git checkout with one commit. It contains a copy of the files in this checkout. */
 class Checkout extends Context.Service<Checkout, Effect.Success<typeof makeCheckout>>()(
   "@registry-packages-proxy/e2e/Release/Checkout"
 ) {

@@ -17,7 +17,7 @@ const pushed = Effect.fnUntraced(function* (name: string, size: number, seed: nu
   return image
 })
 
-/** Waits until the registry has logged a successful request for a manifest. */
+/** Waits until the registry has logged a successful request for the manifest with this digest. */
 const untilRequested = Effect.fnUntraced(function* (digest: string) {
   const { registry } = yield* RegistryFixture
   yield* Eventually.isTrue(

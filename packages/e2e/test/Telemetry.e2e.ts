@@ -22,13 +22,13 @@ import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.t
 
 const headerSecret = "e2e-collector-secret-51c7"
 
-/** A client's trace context; `number` determines the trace ID. */
+/** Returns a trace ID that `number` determines, and the traceparent header with which a client sends it. */
 const trace = (number: number) => {
   const traceId = number.toString(16).padStart(32, "f")
   return { traceId, headers: { traceparent: `00-${traceId}-${"e".repeat(16)}-01` } }
 }
 
-/** Starts the program with a secure port and with the OpenTelemetry variables in `env`. */
+/** Starts registry-packages-proxy with an HTTPS port, and with the OpenTelemetry variables in `env`. */
 const startProgram = Effect.fnUntraced(function* (
   name: string,
   credentialsFile: string,

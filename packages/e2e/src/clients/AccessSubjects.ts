@@ -4,10 +4,13 @@ type Json = Readonly<Record<string, unknown>>
 
 const rbac = "rbac.authorization.k8s.io"
 
-/** Path of manifest.yaml, which an operator can apply without helm. The file contains the roles of clients. */
+/**
+ * Path of deploy/manifest.yaml, which an operator can apply without helm. The file contains the Roles that clients
+ * need.
+ */
 export const manifestFile = fileURLToPath(new URL("../../../deploy/manifest.yaml", import.meta.url))
 
-/** The namespace of the tests' service accounts. */
+/** The namespace of the service accounts that the tests create for clients. */
 export const subjectNamespace = "testkit"
 
 export const serviceAccount = (name: string): Json => ({
@@ -21,7 +24,7 @@ const roles = {
   metrics: "access-to-registry-packages-proxy"
 }
 
-/** A RoleBinding of a service account or a user to one of the roles in manifest.yaml. */
+/** Returns a RoleBinding that grants a Role from manifest.yaml to a service account or to a user. */
 export const roleBinding = (
   name: string,
   role: keyof typeof roles,
@@ -38,10 +41,10 @@ export const roleBinding = (
   ]
 })
 
-/** A Kubernetes bootstrap token; clients send `id.secret`. */
+/** A Kubernetes bootstrap token. Clients send `ID.SECRET` as their bearer token. */
 export const bootstrapToken = { id: "e2e123", secret: "0123456789abcdef" }
 
-/** The Secret that makes the API server accept the bootstrap token. */
+/** The Secret that makes the API server accept `bootstrapToken`. */
 export const bootstrapSecret: Json = {
   apiVersion: "v1",
   kind: "Secret",

@@ -2,14 +2,17 @@ import { Effect, Schema, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 
-/** A response, compared with the expected file. */
+/** The status and headers of a response, and the result of comparing its body with a file. */
 export interface Download {
   readonly status: number
-  /** The Cache-Status field without the cache's name; empty if the field is absent. */
+  /**
+   * The Cache-Status header without the leading cache name, for example `hit` or `fwd=miss; stored`. Empty if the
+   * header is absent.
+   */
   readonly cacheStatus: string
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly size: number
-  /** True if the body equals the file. */
+  /** True if the response body equals the file. */
   readonly isUnchanged: boolean
 }
 
@@ -19,7 +22,10 @@ const opened = (file: string) =>
     (descriptor) => Effect.sync(() => closeSync(descriptor))
   )
 
-/** Sends a GET request and compares the response body with a file while the body arrives. */
+/**
+ * Sends a GET request, compares the response body with a file, and returns the result. Compares each chunk when it
+ * arrives, so that the whole body is never in memory.
+ */
 export const downloadAndCompare = Effect.fnUntraced(function* (url: string, file: string) {
   const descriptor = yield* opened(file)
   const wanted = fstatSync(descriptor).size
@@ -49,21 +55,27 @@ const decodeProblem = Schema.decodeUnknownEffect(
   Schema.fromJsonString(Schema.Struct({ detail: Schema.String }))
 )
 
-/** Sends a GET request. Returns the status and the problem's `detail` (RFC 9457); fails if the body is no problem. */
+/**
+ * Sends a GET request. Returns the status and the `detail` of the problem (RFC 9457) in the response body. Fails if the
+ * body has no `detail`.
+ */
 export const requestProblem = Effect.fnUntraced(function* (url: string) {
   const response = yield* HttpClient.get(url)
   const { detail } = yield* decodeProblem(yield* response.text)
   return { status: response.status, detail }
 })
 
-/** Sends a GET request and returns the status. */
+/** Sends a GET request, discards the response body and returns the status. */
 export const statusOf = Effect.fnUntraced(function* (url: string) {
   const response = yield* HttpClient.get(url)
   yield* response.arrayBuffer
   return response.status
 })
 
-/** Sends a HEAD request. Returns the Cache-Status of the response without the cache's name, such as `hit`. */
+/**
+ * Sends a HEAD request. Returns the Cache-Status header of the response without the leading cache name. Empty if the
+ * header is absent.
+ */
 export const cacheStatusOf = (url: string) =>
   Effect.map(HttpClient.head(url), ({ headers }) =>
     (headers["cache-status"] ?? "").replace(/^registry-packages-proxy; /, "")

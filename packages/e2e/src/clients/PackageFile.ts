@@ -7,22 +7,22 @@ import { Readable, Transform } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { constants, createGzip, createZstdCompress } from "node:zlib"
 
-/** Describes a package. Equal requests make packages with equal bytes. */
+/** Options of a package to generate. Equal options generate equal bytes. */
 export interface PackageOptions {
-  /** Approximate size in bytes. */
+  /** Size in bytes of the only file in the package. The package itself is slightly larger. */
   readonly size: number
   readonly compression?: "gzip" | "zstd"
   /** A number from 0 to 255. Packages with different seeds have different bytes. */
   readonly seed: number
 }
 
-/** A package on disk. */
+/** A generated package on disk, with the properties that its layer descriptor needs. */
 export interface PackageFile {
   readonly path: string
   readonly digest: Digest
   readonly size: number
   readonly mediaType: string
-  /** Digest of the uncompressed tar. */
+  /** Digest of the uncompressed tar, for `rootfs.diff_ids` in the image config. */
   readonly diffId: Digest
 }
 
@@ -35,7 +35,7 @@ const chunkSize = 1 << 20
 // A fixed time, so that the digest never changes.
 const mtime = new Date("2026-01-01T00:00:00Z")
 
-/** Generates incompressible bytes with AES-CTR, which is fast. */
+/** Generates incompressible bytes by encrypting zeros with AES-CTR, because this is fast. */
 function* noise(seed: number, size: number): Generator<Uint8Array> {
   const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16))
   const zeros = Buffer.alloc(chunkSize)
@@ -52,7 +52,7 @@ const hashing = (hash: Hash, onBytes: (count: number) => void = () => {}) =>
     }
   })
 
-// Both are fast: gzip level 0 stores the bytes unchanged, and zstd detects incompressible bytes by itself.
+// Both compressors are fast. gzip level 0 stores the bytes unchanged, and zstd detects incompressible bytes.
 const compressor = (compression: "gzip" | "zstd") =>
   compression === "gzip"
     ? createGzip({ level: 0, chunkSize })
@@ -86,7 +86,10 @@ const write = async (path: string, { compression = "gzip", seed, size }: Package
   }
 }
 
-/** Writes a package, a compressed tar, into the directory. The file name is the hexadecimal part of the digest. */
+/**
+ * Generates a package, which is a compressed tar, and writes it into `directory`. The file name is the hexadecimal part
+ * of the package's digest.
+ */
 export const make = Effect.fnUntraced(function* (directory: string, request: PackageOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -3,12 +3,15 @@ import type { IncomingHttpHeaders } from "node:http"
 import { request as httpsRequest } from "node:https"
 import type { TLSSocket } from "node:tls"
 
-/** Options of a request. By default, `send` sends a GET request without credentials. */
+/** Options of `send`. Without options, it sends a GET request without credentials. */
 export interface SecureRequestOptions {
   readonly method?: string
   readonly token?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as the request target in place of the URL's path and query. */
+  /**
+   * Request target that is sent in place of the URL's path and query. It may contain dot segments, which a URL parser
+   * would remove.
+   */
   readonly target?: string
   readonly clientCertificate?: { readonly chain: string; readonly key: string }
   /** PEM of the CA that issued the server's certificate. If undefined, the certificate is not verified. */
@@ -19,11 +22,14 @@ export interface SecureResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
-  /** SHA-256 fingerprint of the server's certificate. */
+  /** SHA-256 fingerprint of the server's certificate, in hexadecimal with colons. */
   readonly serverFingerprint: string
 }
 
-/** Sends one request over a new connection. */
+/**
+ * Sends one request over a new connection and returns the response with its whole body. Fails if the connection fails
+ * before the end of the body.
+ */
 export const send = (url: string, options: SecureRequestOptions = {}): Effect.Effect<SecureResponse, Error> =>
   Effect.callback((resume) => {
     const { ca, clientCertificate, headers, method = "GET", target, token } = options
@@ -63,6 +69,6 @@ export const send = (url: string, options: SecureRequestOptions = {}): Effect.Ef
     return Effect.sync(() => outgoing.destroy())
   })
 
-/** Sends one request over a new connection and returns the status. */
+/** Sends one request over a new connection and returns the status of the response. */
 export const statusOf = (url: string, options?: SecureRequestOptions): Effect.Effect<number, Error> =>
   Effect.map(send(url, options), ({ status }) => status)

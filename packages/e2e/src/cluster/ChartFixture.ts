@@ -7,7 +7,10 @@ import * as Helm from "./Helm.ts"
 
 const exceptions = fileURLToPath(new URL("../../fixtures/securitypolicyexception-crd.yaml", import.meta.url))
 
-/** The APIs that the chart uses only if the cluster has them, in the form of helm's `--api-versions`. */
+/**
+ * The APIs that the chart uses only in clusters that have them. Each element is a value for helm's flag
+ * `--api-versions`.
+ */
 export const optionalApis = [
   "autoscaling.k8s.io/v1/VerticalPodAutoscaler",
   "cert-manager.io/v1/Certificate",
@@ -43,14 +46,14 @@ const make = Effect.gen(function* () {
   return { ...cluster, helm: yield* Helm.make(yield* cluster.adminKubeconfig) }
 })
 
-/** The helm program, and an API server that has every API that the chart uses. */
+/** Helm, and an API server that has every API that the chart uses, including all `optionalApis`. */
 export class ChartFixture extends Context.Service<ChartFixture, Effect.Success<typeof make>>()(
   "@registry-packages-proxy/e2e/ChartFixture"
 ) {
   static readonly layer = Layer.effect(ChartFixture, make).pipe(Layer.provideMerge(layerPrograms))
 }
 
-/** Parses the YAML that helm rendered. */
+/** Parses YAML documents that helm rendered, and returns the Kubernetes objects. */
 export const parseObjects = (rendered: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem

@@ -6,7 +6,7 @@ import * as Helm from "./Helm.ts"
 import * as Images from "./Images.ts"
 import * as Nodes from "./Nodes.ts"
 
-/** This machine does not allow the tests to start pods. */
+/** Pods cannot be started, because the tests do not run as root. */
 export class CannotStartPods extends Schema.TaggedError<CannotStartPods>()("CannotStartPods", {
   message: Schema.String
 }) {}
@@ -23,7 +23,10 @@ const make = Effect.gen(function* () {
   return { ...controlPlane, nodes, helm }
 })
 
-/** A registry, helm, and a cluster of a control plane, three masters and two workers. */
+/**
+ * Helm, and a Kubernetes cluster with a control plane, three masters and two workers. The layer also provides
+ * `RegistryFixture`.
+ */
 export class ClusterFixture extends Context.Service<ClusterFixture, Effect.Success<typeof make>>()(
   "@registry-packages-proxy/e2e/ClusterFixture"
 ) {

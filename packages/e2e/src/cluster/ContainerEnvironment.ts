@@ -1,17 +1,20 @@
 import type { Container, Pod } from "./Pod.ts"
 
 /**
- * The values that only the node of a pod knows. The kubelet puts them into the environment variables, the arguments and
- * the downward API volumes of the pod.
+ * The values of a pod that depend on its node. The test kubelet puts them into the pod's environment variables,
+ * arguments and downward API volumes.
  */
 export interface PodRuntimeValues {
-  /** The pod's field `status.podIP`. */
+  /** Value of the pod's field `status.podIP`. */
   readonly podIP: string
-  /** Address that replaces 127.0.0.1 in the pod, because all nodes share this machine's loopback interface. */
+  /**
+   * Address that replaces 127.0.0.1 in the pod's arguments and environment variables, because all nodes share this
+   * machine's loopback interface.
+   */
   readonly loopbackAddress: string
   /**
-   * Environment variables with the address of the API server, which the kubelet adds: `KUBERNETES_SERVICE_HOST` and
-   * `KUBERNETES_SERVICE_PORT`.
+   * The environment variables with the address of the API server, `KUBERNETES_SERVICE_HOST` and
+   * `KUBERNETES_SERVICE_PORT`. The test kubelet adds them to each container.
    */
   readonly serviceVariables: Readonly<Record<string, string>>
 }
@@ -22,7 +25,10 @@ const expand = (text: string, variables: Readonly<Record<string, string>>): stri
     found === "$$" ? "$" : (variables[name ?? ""] ?? found)
   )
 
-/** Returns a field of a pod by its `fieldRef` path. Throws if the test kubelet does not support the field. */
+/**
+ * Returns the value of a pod's field for the downward API. `fieldPath` names the field, as in `fieldRef`. Throws if the
+ * test kubelet does not support the field.
+ */
 export const downwardApiField = (pod: Pod, { podIP }: PodRuntimeValues, fieldPath: string): string => {
   const fields: Readonly<Record<string, string | undefined>> = {
     "metadata.name": pod.metadata.name,
@@ -37,7 +43,10 @@ export const downwardApiField = (pod: Pod, { podIP }: PodRuntimeValues, fieldPat
   return value
 }
 
-/** Returns the environment variables and arguments of a container. `secret` reads a key of a Secret. */
+/**
+ * Returns the environment variables and arguments of a container, with all references replaced by their values.
+ * `secret` returns the value of a key in a Secret.
+ */
 export const resolveEnvAndArgs = (
   pod: Pod,
   container: Container,

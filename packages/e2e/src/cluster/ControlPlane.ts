@@ -3,8 +3,8 @@ import * as Daemon from "../machine/Daemon.ts"
 import * as KubeCluster from "../servers/KubeCluster.ts"
 
 /**
- * Starts an API server, etcd, the scheduler and the controller manager, without kubelets. A node that has not renewed
- * its lease for 8 s becomes not ready.
+ * Starts etcd, an API server, the scheduler and the controller manager, but no kubelet. A node becomes not ready if it
+ * has not renewed its lease for 8 s. `program` is the path of the program that contains all four.
  */
 export const make = Effect.fnUntraced(function* (program: string) {
   const cluster = yield* KubeCluster.make(program, { hasProgramAccount: false })

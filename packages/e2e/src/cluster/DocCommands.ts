@@ -4,7 +4,10 @@ import * as Command from "../run/Command.ts"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
-/** Returns the shell blocks of a page, by name. The name is in a comment above the block: `<!-- e2e: NAME -->`. */
+/**
+ * Returns the named shell blocks of a Markdown page, by name. The name of a block is in a comment directly above the
+ * block, such as `<!-- e2e: NAME -->`.
+ */
 export const namedBlocks = (markdown: string): ReadonlyMap<string, string> =>
   new Map(
     [...markdown.matchAll(/^<!-- e2e: ([a-z-]+) -->\n```sh\n([^]*?)^```$/gm)].map(
@@ -12,7 +15,7 @@ export const namedBlocks = (markdown: string): ReadonlyMap<string, string> =>
     )
   )
 
-/** The named shell blocks of docs/operations.md and of its Russian translation. */
+/** Reads the named shell blocks of docs/operations.md and of its Russian translation. */
 export const operationsBlocks = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const read = (page: string) => Effect.map(fs.readFileString(`${root}/docs/${page}`), namedBlocks)
@@ -20,8 +23,8 @@ export const operationsBlocks = Effect.gen(function* () {
 })
 
 /**
- * Makes a shell that runs the blocks of docs/operations.md by name. All blocks run in one temporary directory, which
- * has a link to the checkout's `packages`.
+ * Makes a shell that runs the named blocks of docs/operations.md with these environment variables. All blocks run in
+ * one temporary directory, which contains a symbolic link to the checkout's `packages`.
  */
 export const makeShell = Effect.fnUntraced(function* (variables: Readonly<Record<string, string>>) {
   const fs = yield* FileSystem.FileSystem

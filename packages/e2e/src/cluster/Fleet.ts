@@ -5,15 +5,15 @@ import type { LayoutImage } from "../machine/ImageLayout.ts"
 
 const program = fileURLToPath(new URL("FleetProgram.ts", import.meta.url))
 
-/** The configuration of a fleet of clients. */
+/** The configuration of a fleet, which consists of many simulated clients in one process. */
 export interface FleetPlan {
   readonly clientCount: number
   /**
-   * Retry behaviours, assigned to the clients in turn. `rpp-get` makes 30 attempts, each to a random endpoint.
-   * `bashible` makes 30 rounds, and tries all endpoints in random order in each round.
+   * The retry behaviours of the clients, assigned round-robin. For each download, `rpp-get` makes up to 30 attempts,
+   * each to a random endpoint. `bashible` makes up to 30 rounds. In each round, it tries all endpoints in random order.
    */
   readonly retryBehaviors: ReadonlyArray<"rpp-get" | "bashible">
-  /** `host:port` of every master, including removed masters. */
+  /** `host:port` of each master. A master stays in the list even if a test removes it. */
   readonly endpoints: ReadonlyArray<string>
   readonly token: string
   readonly packages: ReadonlyArray<{
@@ -21,13 +21,16 @@ export interface FleetPlan {
     readonly sha256: string
     readonly size: number
   }>
-  /** Average pause of a client after each download. */
+  /** Average pause of a client after each download, in milliseconds. */
   readonly pauseMillis: number
-  /** Pause after each attempt of `rpp-get` and after each round of `bashible`. */
+  /** Pause in milliseconds after each attempt of `rpp-get`, and after each round of `bashible`. */
   readonly retryMillis: number
-  /** Maximum number of bytes that each client reads per second; 0 means unlimited. */
+  /** Maximum number of bytes that each client reads per second. 0 means no limit. */
   readonly clientBytesPerSecond: number
-  /** If true, each client fetches each package once and ends. If false, clients fetch until they are stopped. */
+  /**
+   * True if each client fetches each package once and then ends. If false, each client fetches random packages until it
+   * is stopped.
+   */
   readonly fetchesOnce: boolean
 }
 
@@ -35,22 +38,24 @@ const Outcome = Schema.fromJsonString(
   Schema.Struct({
     downloads: Schema.Number,
     bytes: Schema.Number,
-    /** One text for each failed download, with the endpoint and the error of each attempt. */
+    /** One text for each failed download. It contains the endpoint and the error of each attempt. */
     failed: Schema.Array(Schema.String),
-    /** Number of failed attempts, by error. */
+    /** Number of failed attempts, by error message. */
     retries: Schema.Record(Schema.String, Schema.Number),
     slowestSeconds: Schema.Number,
-    /** If `fetchesOnce` is true: for each client, the seconds from the start to the end of the last download. */
+    /**
+     * For each client, the seconds from the start of the fleet until the client ended. Empty if `fetchesOnce` is false.
+     */
     doneAfter: Schema.Array(Schema.Number)
   })
 )
 
-/** The results of all clients of a fleet. */
+/** The combined results of all clients in a fleet. */
 export type FleetResult = typeof Outcome.Type
 
 const decode = Schema.decodeUnknownEffect(Outcome)
 
-/** Starts a fleet of clients. The effect `stop` and the end of the scope stop the fleet. */
+/** Starts a fleet of clients that fetch the packages of `images`. The end of the scope stops the fleet. */
 export const start = Effect.fnUntraced(function* (
   images: ReadonlyArray<LayoutImage>,
   options: Pick<FleetPlan, "endpoints" | "token"> & Partial<FleetPlan>
@@ -78,11 +83,11 @@ export const start = Effect.fnUntraced(function* (
   const daemon = yield* Daemon.start("fleet", process.execPath, [program, file, outcome])
   yield* daemon.waitForLine(/^begun$/)
   return {
-    /** If `fetchesOnce` is true: waits until all clients have ended. */
+    /** Waits until all clients have ended. They end by themselves only if `fetchesOnce` is true. */
     awaitDone: Effect.ignore(daemon.exited),
-    /** The results of a fleet that has ended. Fails if clients still run. */
+    /** Reads the results of a fleet that has ended. Fails if clients still run. */
     result: Effect.flatMap(fs.readFileString(outcome), decode),
-    /** Stops the clients after their current downloads and returns the results. */
+    /** Stops each client after its current download, and returns the results of the fleet. */
     stop: Effect.gen(function* () {
       yield* daemon.stop()
       return yield* decode(yield* fs.readFileString(outcome))

@@ -1,6 +1,7 @@
 /**
- * A program that fetches packages repeatedly, like many nodes: `FleetProgram.ts PLAN OUTCOME` (JSON files). It verifies
- * the SHA-256 of each download. On SIGTERM it completes the current downloads. At the end it writes OUTCOME.
+ * A program that simulates many clients that fetch packages repeatedly. Usage: `FleetProgram.ts PLAN OUTCOME`. It reads
+ * a `FleetPlan` from the file PLAN, and at its end writes a `FleetResult` to the file OUTCOME, both as JSON. It
+ * verifies the SHA-256 of each download. On SIGTERM, it completes the downloads in progress and ends.
  */
 import { createHash } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
@@ -14,8 +15,8 @@ const connectMillis = 10_000
 const headersMillis = 60_000
 const silenceMillis = 60_000
 
-/** A failure after which clients do not retry. */
-class Refusal extends Error {}
+/** A failure after which a client must not retry. */
+class PermanentFailure extends Error {}
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 const chosen = <A>(all: ReadonlyArray<A>): A => all[Math.floor(Math.random() * all.length)] as A
@@ -25,7 +26,10 @@ const shuffled = <A>(all: ReadonlyArray<A>): Array<A> =>
     .toSorted((a, b) => a.at - b.at)
     .map(({ value }) => value)
 
-/** Sends one request to one endpoint. Rejects with a `Refusal` if clients do not retry, else with another error. */
+/**
+ * Sends one package request to an endpoint and verifies the response. Rejects with a `PermanentFailure` if clients must
+ * not retry, otherwise with another error.
+ */
 const attempt = (endpoint: string, { digest, sha256, size }: FleetPlan["packages"][number]) =>
   new Promise<void>((resolve, reject) => {
     const fail = (error: Error) => {
@@ -46,7 +50,7 @@ const attempt = (endpoint: string, { digest, sha256, size }: FleetPlan["packages
         const status = response.statusCode ?? 0
         if (status !== 200) {
           const isTransient = status === 408 || status === 429 || status >= 500
-          return fail(isTransient ? new Error(`status ${status}`) : new Refusal(`status ${status}`))
+          return fail(isTransient ? new Error(`status ${status}`) : new PermanentFailure(`status ${status}`))
         }
         next(silenceMillis, "silence")
         const hash = createHash("sha256")
@@ -68,7 +72,8 @@ const attempt = (endpoint: string, { digest, sha256, size }: FleetPlan["packages
         response.on("error", () => fail(new Error("body aborted")))
         response.on("end", () => {
           if (!response.complete) return fail(new Error("body aborted"))
-          if (received !== size || hash.digest("hex") !== sha256) return fail(new Refusal("wrong bytes"))
+          if (received !== size || hash.digest("hex") !== sha256)
+            return fail(new PermanentFailure("wrong bytes"))
           clearTimeout(timer)
           resolve()
         })
@@ -87,7 +92,10 @@ const retries: Record<string, number> = {}
 const doneAfter: Array<number> = []
 const start = performance.now()
 
-/** For each kind of client: returns the endpoints in the order of the attempts. `null` means a pause. */
+/**
+ * For each retry behaviour, a function that returns the endpoints of all attempts of one download, in order. `null`
+ * stands for a pause.
+ */
 const tries: Readonly<Record<FleetPlan["retryBehaviors"][number], () => Array<string | null>>> = {
   "rpp-get": () => Array.from({ length: 30 }, () => [chosen(plan.endpoints), null]).flat(),
   bashible: () => Array.from({ length: 30 }, () => [...shuffled(plan.endpoints), null]).flat()
@@ -107,7 +115,7 @@ const download = async (kind: FleetPlan["retryBehaviors"][number], wanted: Fleet
       const reason = error instanceof Error ? error.message : "?"
       retries[reason] = (retries[reason] ?? 0) + 1
       reasons.push(`${endpoint} ${reason}`)
-      if (error instanceof Refusal) break
+      if (error instanceof PermanentFailure) break
     }
   }
   throw new Error(reasons.join(", "))

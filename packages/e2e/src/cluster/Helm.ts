@@ -3,10 +3,10 @@ import { Effect, FileSystem, Path } from "effect"
 import * as Command from "../run/Command.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
 
-/** The namespace of the chart's objects. */
+/** The namespace in which the tests install the chart. */
 export const namespace = "d8-cloud-instance-manager"
 
-/** Name of the helm release, and of most objects in the release. */
+/** Name of the helm release. Most objects of the chart have the same name. */
 export const releaseName = "registry-packages-proxy"
 
 const install = [
@@ -23,10 +23,7 @@ const install = [
   "--timeout=2m"
 ]
 
-/**
- * Makes functions that run helm, and `shellVariables`: the environment variables of a shell that finds `helm` and
- * `kubectl`.
- */
+/** Builds helm and kubectl. Returns functions that run helm with the given kubeconfig, and `shellVariables`. */
 export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -45,10 +42,15 @@ export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   }
   const run = (...args: ReadonlyArray<string>) => Command.run(helm, args, { env })
   return {
-    /** Environment variables with which a shell finds helm and kubectl. */
+    /**
+     * Environment variables for a shell. With them, the shell finds `helm` and `kubectl`, and both use the kubeconfig.
+     */
     shellVariables: { ...env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` },
     run,
-    /** Installs or upgrades the chart, and waits up to 2 minutes until everything is ready. */
+    /**
+     * Installs or upgrades the chart, and waits up to 2 minutes until its pods are ready. `args` are additional flags
+     * of helm.
+     */
     install: (...args: ReadonlyArray<string>) => run(...install, ...args),
     uninstall: run("uninstall", releaseName, "--namespace", namespace, "--wait")
   }

@@ -2,21 +2,27 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { buildOutput } from "../program/ProxyProcess.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
 
-/** A program of this machine that the test kubelet runs in place of an image. */
+/** A program of this machine that the test kubelet runs in place of a container image. */
 export interface ContainerImage {
-  /** The entrypoint inside the container. */
+  /** The command line that starts the program inside the container. */
   readonly command: readonly [string, ...Array<string>]
-  /** Files of this machine and their paths inside the container. */
+  /** Files of this machine, each with the path at which the container can read it. */
   readonly files: ReadonlyArray<readonly [source: string, target: string]>
 }
 
-/** Finds an image by its reference (`host/name:tag@digest`). None means that the image cannot be pulled. */
+/**
+ * Returns the program for an image reference such as `host/name:tag@digest`. None means that the image cannot be
+ * pulled.
+ */
 export type FindImage = (reference: string) => Option.Option<ContainerImage>
 
-/** Names of the images, without registry, tag and digest. */
+/** Names of the images that the chart uses, without registry, tag and digest. */
 export const imageNames = { program: "registry-packages-proxy", sidecar: "kube-rbac-proxy" }
 
-/** Makes the `FindImage` of the tests: the built program, and kube-rbac-proxy or a stand-in. */
+/**
+ * Returns the `FindImage` of the tests. It finds the built registry-packages-proxy, and kube-rbac-proxy or its
+ * stand-in.
+ */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -5,31 +5,31 @@ import * as Pod from "./Pod.ts"
 import { timestamp } from "./PodStatus.ts"
 import * as RunningPod from "./RunningPod.ts"
 
-/** A node of the cluster. */
+/** The name, role and addresses of a node. */
 export interface NodeOptions {
   readonly name: string
   readonly isMaster: boolean
-  /** Address that the node's pods with hostNetwork listen on. */
+  /** Address on which the node's pods with hostNetwork listen. */
   readonly address: string
-  /** Address that replaces 127.0.0.1 in the node's pods. */
+  /** Address that replaces 127.0.0.1 in the arguments and environment variables of the node's pods. */
   readonly loopbackAddress: string
 }
 
-/** Prints the cause if a kubelet fails, because the failure is a bug of the tests. */
+/** Prints the cause if an effect of a kubelet fails, because such a failure is a bug of the tests. */
 const printFailure = Effect.tapCause((cause: Cause.Cause<unknown>) =>
   Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))
 )
 
-/** A change of a pod that is bound to the kubelet's node. */
+/** An event about a pod that is bound to the kubelet's node. `Bound` reports a new or modified pod. */
 export type PodEvent =
   | { readonly _tag: "Bound"; readonly pod: Pod.Pod }
-  /** The pod was deleted from the API server; `path` is the pod's URL path. */
+  /** The pod was deleted from the API server. `path` is the pod's URL path. */
   | { readonly _tag: "Deleted"; readonly path: string }
 
 const capacity = { cpu: "4", memory: "8Gi", "ephemeral-storage": "40Gi", pods: "110" }
 const masterRole = "node-role.kubernetes.io/control-plane"
 
-/** The Node object that a kubelet registers, and its status. */
+/** Returns the Node object that a kubelet registers, and the status of this object. */
 const node = ({ address, isMaster, name }: NodeOptions) => ({
   object: {
     apiVersion: "v1",
@@ -76,9 +76,9 @@ const lease = (name: string) => ({
 })
 
 /**
- * Starts a kubelet for tests. It registers its node, renews the node's lease, and runs the node's pods as processes of
- * this machine. It does not support images, cgroups, network namespaces, evictions, init containers, or pods without
- * hostNetwork.
+ * Starts a kubelet for tests. The kubelet registers its node, renews the node's lease, and runs the node's pods as
+ * processes of this machine. It does not support images, cgroups, network namespaces, evictions, init containers, or
+ * pods without hostNetwork.
  */
 export const make = Effect.fnUntraced(function* (
   options: NodeOptions,
@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (
   }: {
     readonly admin: KubeAdmin
     readonly findImage: FindImage
-    /** Environment variables of each container, with the address of the API server. */
+    /** Environment variables that every container gets, with the address of the API server. */
     readonly serviceVariables: Readonly<Record<string, string>>
   }
 ) {
@@ -117,7 +117,7 @@ export const make = Effect.fnUntraced(function* (
   const handle = Effect.fnUntraced(function* (event: PodEvent) {
     yield* connected.await
     if (event._tag === "Deleted") {
-      const gone = [...pods.values()].filter(({ pod }) => Pod.path(pod) === event.path)
+      const gone = [...pods.values()].filter(({ pod }) => Pod.apiPath(pod) === event.path)
       for (const running of gone) yield* running.terminate(0).pipe(printFailure, Effect.forkIn(scope))
       return
     }
@@ -157,22 +157,27 @@ export const make = Effect.fnUntraced(function* (
     Effect.forEach(pods.values(), (pod) => pod.signal(signal), { discard: true })
   return {
     ...options,
-    /** The pods that run on the node. */
+    /** Returns the pods that run on the node, including terminating pods. */
     pods: (): ReadonlyArray<RunningPod.RunningPod> => [...pods.values()],
-    /** The largest number of pods that ran on the node at the same time. */
+    /** Returns the largest number of pods that have run on the node at the same time. */
     maxRunningPods: () => maxRunningPods,
-    /** Notifies the kubelet of a change of a pod that is bound to the node. */
+    /** Queues an event for the kubelet. Returns before the kubelet handles the event. */
     notify: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
-    /** Simulates a network partition: suspends the node's pods, and sends nothing to the API server. */
+    /**
+     * Simulates a network partition. Suspends the node's pods, and stops the kubelet's lease renewals and status
+     * reports.
+     */
     disconnect: Effect.andThen(connected.close, signalAll("SIGSTOP")),
-    /** Ends the partition, and reports the node and its pods to the API server again. */
+    /**
+     * Ends the network partition. Resumes the node's pods, and reports the node and its pods to the API server again.
+     */
     reconnect: Effect.gen(function* () {
       yield* signalAll("SIGCONT")
       yield* connected.open
       yield* register
       yield* Effect.forEach(pods.values(), ({ report }) => report, { discard: true })
     }),
-    /** Kills the kubelet and its pods, as a power failure does. The Node object stays. */
+    /** Kills the kubelet and its pods, as a power failure does. The API server keeps the Node object. */
     powerOff: Effect.andThen(connected.close, Scope.close(scope, Exit.void))
   }
 })

@@ -24,7 +24,10 @@ const sizes = [
   8 * mebibyte
 ]
 
-/** Pushes packages of 20 KiB to 8 MiB, and creates the Secret with the registry's credentials. */
+/**
+ * Pushes nine images with packages of 20 KiB to 8 MiB, and returns them. Creates the Secret with the registry's
+ * credentials.
+ */
 export const pushPackages = Effect.gen(function* () {
   const { admin } = yield* ClusterFixture
   const { layout, registry } = yield* RegistryFixture
@@ -42,16 +45,16 @@ export const pushPackages = Effect.gen(function* () {
   return images
 })
 
-/** Duration of `loadDuring` in seconds: the variable `CLUSTER_SECONDS`, or 30. */
+/** Duration of `loadDuring` in seconds, from the environment variable `CLUSTER_SECONDS`. Default: 30. */
 const seconds = Effect.map(ProcessEnvironment, ({ env }) => Number(env["CLUSTER_SECONDS"] ?? "30"))
 
-/** The results of `loadDuring`. */
+/** The results of a run of `loadDuring`. `FleetResult` contains the results of its clients. */
 export interface LoadResult extends Fleet.FleetResult {
-  /** Number of requests for package blobs that the registry received during the load. */
+  /** Number of GET requests for package blobs that the registry received during the load. */
   readonly upstreamBlobRequests: number
-  /** Number of different pods that ran on the masters during the load, including the initial pods. */
+  /** Number of different pods that ran on the masters during the load, including the pods that ran before it. */
   readonly podCount: number
-  /** The highest resident memory that any replica reached, in MiB. */
+  /** The highest resident memory in MiB that any process of registry-packages-proxy has reached. */
   readonly peakMemoryMiB: number
 }
 
@@ -65,7 +68,7 @@ export const countUpstreamBlobRequests = (images: ReadonlyArray<LayoutImage>) =>
       .length
   })
 
-/** Makes every replica fetch every package. */
+/** Fetches every package from every replica, so that all replicas have cached all packages. */
 export const fillCaches = Effect.fnUntraced(function* (images: ReadonlyArray<LayoutImage>) {
   const token = yield* Replicas.clientToken
   for (const endpoint of yield* Replicas.endpoints) {
@@ -75,7 +78,10 @@ export const fillCaches = Effect.fnUntraced(function* (images: ReadonlyArray<Lay
   }
 })
 
-/** Runs 20 clients against all masters, and meanwhile repeats `event`. Prints and returns the results. */
+/**
+ * Runs 20 clients against all masters for 30 s, and meanwhile repeats `event`. The environment variable
+ * `CLUSTER_SECONDS` changes the duration. Prints the results under `name`, and returns them.
+ */
 export const loadDuring = Effect.fnUntraced(function* <E, R>(
   name: string,
   images: ReadonlyArray<LayoutImage>,

@@ -6,7 +6,10 @@ import * as Command from "../run/Command.ts"
 
 const deploy = (name: string): string => fileURLToPath(new URL(`../../../deploy/${name}`, import.meta.url))
 
-/** Renders manifest.yaml and rbac.yaml from the chart. `helm` is the path of the helm program. */
+/**
+ * Renders manifest.yaml and rbac.yaml from the chart. Returns the path and the new text of each file, and writes
+ * nothing. `helm` is the path of the helm program.
+ */
 export const render = Effect.fnUntraced(function* (helm: string) {
   const template = (...args: ReadonlyArray<string>) =>
     Command.run(

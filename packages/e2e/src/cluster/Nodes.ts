@@ -11,8 +11,9 @@ import * as Pod from "./Pod.ts"
 const resource: Resource<Pod.Pod> = { group: "", version: "v1", kind: "Pod", plural: "pods", schema: Pod.Pod }
 
 /**
- * Picks a random loopback network 127.X.Y.0/24, so that several clusters can run on this machine. Node N has the
- * address 127.X.Y.N; its pods use 127.X.Y.(100+N) instead of 127.0.0.1.
+ * Picks a random loopback network 127.X.Y.0/24, so that several clusters can run on this machine. Returns a function
+ * that maps the number N of a node to the node's addresses. Node N has the address 127.X.Y.N. Its pods use
+ * 127.X.Y.(100+N) instead of 127.0.0.1.
  */
 const makeNetwork = Effect.sync(() => {
   const part = () => 1 + Math.floor(Math.random() * 254)
@@ -23,7 +24,10 @@ const makeNetwork = Effect.sync(() => {
   })
 })
 
-/** Starts a kubelet for each master and each worker. Notifies a kubelet when a pod of its node changes. */
+/**
+ * Starts a kubelet for each master and each worker. Watches all pods, and notifies the kubelet of a pod's node when the
+ * pod changes.
+ */
 export const make = Effect.fnUntraced(function* (
   { admin, kubeconfig, port }: ControlPlane,
   findImage: FindImage,
@@ -49,10 +53,10 @@ export const make = Effect.fnUntraced(function* (
   ]
   yield* Effect.forEach(names, (name, index) => start(name, index + 1), { discard: true })
 
-  /** The existing pods, by URL path. */
+  /** The pods that exist in the API server, by URL path. */
   const pods = new Map<string, Pod.Pod>()
   const notify = (pod: Pod.Pod) => {
-    pods.set(Pod.path(pod), pod)
+    pods.set(Pod.apiPath(pod), pod)
     return kubelets.get(pod.spec.nodeName ?? "")?.notify({ _tag: "Bound", pod }) ?? Effect.void
   }
   const notifyDeleted = (path: string) => {
@@ -87,17 +91,20 @@ export const make = Effect.fnUntraced(function* (
     return kubelet
   }
   return {
-    /** Returns the node with this name; throws if there is no such node. */
+    /** Returns the kubelet of the node with this name. Throws if there is no such node. */
     byName,
     all: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()],
     masters: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()].filter(({ isMaster }) => isMaster),
-    /** Starts a new node with the name and address of a removed node. It runs the pods that are bound to this name. */
+    /**
+     * Starts a new node with the name and address of a removed node. The new node runs the pods that are still bound to
+     * this name.
+     */
     replace: Effect.fnUntraced(function* (name: string) {
       yield* start(name, names.indexOf(name) + 1)
       const bound = [...pods.values()].filter(({ spec }) => spec.nodeName === name)
       yield* Effect.forEach(bound, notify, { discard: true })
     }),
-    /** Removes a node permanently: powers it off, then deletes its Node object. */
+    /** Powers off a node and deletes its Node object. */
     remove: Effect.fnUntraced(function* (name: string) {
       yield* byName(name).powerOff
       kubelets.delete(name)

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 const Text = Schema.String
 const Seconds = Schema.optionalKey(Schema.Number)
 
-/** A container's probe. */
+/** A container's HTTP probe. The test kubelet supports no other probes. */
 export const Probe = Schema.Struct({
   httpGet: Schema.Struct({
     path: Text,
@@ -88,7 +88,7 @@ export const Volume = Schema.Struct({
 })
 export type Volume = typeof Volume.Type
 
-/** The fields of a pod that the test kubelet reads. */
+/** The fields of a pod that the test kubelet or the tests read. */
 export const Pod = Schema.Struct({
   metadata: Schema.Struct({
     name: Text,
@@ -136,6 +136,6 @@ export type Pod = typeof Pod.Type
 export const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ status, type }) => type === "Ready" && status === "True") === true
 
-/** The URL path of a pod. */
-export const path = ({ metadata: { name, namespace } }: Pod): string =>
+/** Returns the URL path of a pod in the Kubernetes API. */
+export const apiPath = ({ metadata: { name, namespace } }: Pod): string =>
   `/api/v1/namespaces/${namespace}/pods/${name}`

@@ -1,15 +1,15 @@
 import type { Container, Pod } from "./Pod.ts"
 
-/** The state of a container that the test kubelet runs. */
+/** The current state of a container that the test kubelet runs. */
 export interface ContainerState {
   readonly container: Container
-  /** Undefined while the container does not run. */
+  /** Process ID of the container's program. Undefined while the container does not run. */
   pid: number | undefined
-  /** True after the startup probe has passed. */
+  /** True after the startup probe has passed. A restart of the container sets it to false. */
   started: boolean
   ready: boolean
   restartCount: number
-  /** The reason that `kubectl get pods` shows while the container does not run. */
+  /** Reason that `kubectl get pods` shows while the container does not run. */
   waitingReason: "ContainerCreating" | "ImagePullBackOff" | "CrashLoopBackOff"
 }
 
@@ -22,10 +22,10 @@ export const initialState = (container: Container): ContainerState => ({
   waitingReason: "ContainerCreating"
 })
 
-/** The current time in Kubernetes' format (RFC 3339), with whole seconds. */
+/** Returns the current time in Kubernetes' format (RFC 3339), with whole seconds. */
 export const timestamp = (): string => `${new Date().toISOString().slice(0, 19)}Z`
 
-/** A pod's status, as the kubelet reports it. */
+/** Returns the `status` of a pod whose containers have these states, as the kubelet reports it. */
 export const make = (
   podIP: string,
   startTime: string,

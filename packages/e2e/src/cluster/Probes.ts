@@ -2,7 +2,10 @@ import { Duration, Effect, Option } from "effect"
 import * as SecureClient from "../clients/SecureClient.ts"
 import type { Container, Probe } from "./Pod.ts"
 
-/** Runs a probe once, like the kubelet: it does not verify the certificate, and accepts the statuses 200 to 399. */
+/**
+ * Sends one probe request and returns true if the probe passed. Like the kubelet, does not verify the certificate, and
+ * accepts the statuses 200 to 399.
+ */
 const passes = (container: Container, address: string, { httpGet, timeoutSeconds }: Probe) => {
   const named = container.ports?.find(({ name }) => name === httpGet.port)?.containerPort
   const url = `https://${address}:${named ?? httpGet.port}${httpGet.path}`
@@ -13,15 +16,19 @@ const passes = (container: Container, address: string, { httpGet, timeoutSeconds
   )
 }
 
-/** Receives the probe results of one run of a container. The startup probe has passed when `onStarted` runs. */
+/**
+ * Receives the probe results of one run of a container. `onStarted` runs after the startup probe has passed.
+ * `onReadiness` receives false only after `failureThreshold` failures in a row.
+ */
 export interface ProbeListener {
   readonly onStarted: Effect.Effect<void>
   readonly onReadiness: (isReady: boolean) => Effect.Effect<void>
 }
 
 /**
- * Runs a container's probes like the kubelet. Returns when a probe requires that the container is killed. Waits for
- * `awaitNodeConnected` before each probe, because a disconnected node sends no probes.
+ * Runs a container's probes like the kubelet. Returns when the startup or liveness probe has failed `failureThreshold`
+ * times in a row, because the container must then be killed. Waits for `awaitNodeConnected` before each probe, because
+ * the containers of a disconnected node are suspended.
  */
 export const run = Effect.fnUntraced(function* (
   container: Container,
@@ -30,8 +37,8 @@ export const run = Effect.fnUntraced(function* (
   listener: ProbeListener
 ) {
   /**
-   * Repeats a probe until `report` returns true. `report` receives true after each success, and false if the last
-   * `failureThreshold` probes have failed.
+   * Repeats a probe until `report` returns true, and returns the last result. Calls `report` with true after each
+   * success. Calls it with false after a failure, if at least `failureThreshold` probes in a row have failed.
    */
   const probeUntil = Effect.fnUntraced(function* (
     probe: Probe,

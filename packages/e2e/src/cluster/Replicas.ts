@@ -11,7 +11,7 @@ const decodePods = Schema.decodeUnknownEffect(
 
 const path = `/api/v1/namespaces/${Helm.namespace}/pods?labelSelector=app%3D${Helm.releaseName}`
 
-/** All pods of the program, as the API server returns them. */
+/** Lists all pods of registry-packages-proxy, including terminating pods. */
 export const all = Effect.gen(function* () {
   const { admin } = yield* ClusterFixture
   return (yield* decodePods(yield* admin.get(path))).items
@@ -19,7 +19,10 @@ export const all = Effect.gen(function* () {
 
 const isServing = (pod: Pod.Pod): boolean => Pod.isReady(pod) && pod.metadata.deletionTimestamp === undefined
 
-/** Waits until exactly `count` pods exist and all are ready. A terminating pod counts as a pod that is not ready. */
+/**
+ * Waits up to one minute until exactly `count` pods of registry-packages-proxy exist and all are ready. A terminating
+ * pod counts as not ready.
+ */
 export const awaitReady = (count: number) =>
   Eventually.isTrue(
     `${count} ready replicas`,
@@ -27,7 +30,7 @@ export const awaitReady = (count: number) =>
     { times: 300, intervalMillis: 200 }
   )
 
-/** The token of clients, from the Secret of the ServiceAccount registry-packages-proxy. */
+/** Reads the token that clients send, from the Secret `registry-packages-proxy-token` of the chart. */
 export const clientToken = Effect.gen(function* () {
   const { admin } = yield* ClusterFixture
   const { token = "" } = yield* Volumes.readData(
@@ -39,16 +42,16 @@ export const clientToken = Effect.gen(function* () {
   return token
 })
 
-/** `host:port` of the program on every master. */
+/** `host:port` of registry-packages-proxy on each master. */
 export const endpoints = Effect.map(ClusterFixture, ({ nodes }) =>
   nodes.masters().map(({ address }) => `${address}:4219`)
 )
 
-/** Evicts a pod, like `kubectl drain`. Fails with the status 429 if the disruption budget forbids the eviction. */
+/** Evicts a pod, like `kubectl drain`. Fails with the status 429 if the PodDisruptionBudget forbids the eviction. */
 export const evict = Effect.fnUntraced(function* (pod: Pod.Pod) {
   const { admin } = yield* ClusterFixture
   const { name, namespace } = pod.metadata
-  yield* admin.send("POST", `${Pod.path(pod)}/eviction`, {
+  yield* admin.send("POST", `${Pod.apiPath(pod)}/eviction`, {
     apiVersion: "policy/v1",
     kind: "Eviction",
     metadata: { name, namespace }

@@ -36,11 +36,13 @@ export interface PodOptions {
   readonly findImage: FindImage
   readonly pod: Pod.Pod
   readonly runtimeValues: PodRuntimeValues
-  /** Returns at once, or when a disconnected node is connected again. Runs before each request to the API server. */
+  /**
+   * Waits until the node is connected to the API server. Runs before each probe, status report and deletion of the pod.
+   */
   readonly awaitNodeConnected: Effect.Effect<void>
 }
 
-/** Makes `report`, which sends the states of a pod's containers to the API server if a state has changed. */
+/** Makes `report`, which sends the pod's status to the API server if the state of a container has changed. */
 const reporter = Effect.fnUntraced(function* (
   { admin, runtimeValues, awaitNodeConnected, pod }: PodOptions,
   states: ReadonlyArray<PodStatus.ContainerState>
@@ -57,7 +59,7 @@ const reporter = Effect.fnUntraced(function* (
       const status = PodStatus.make(runtimeValues.podIP, startTime, states)
       const body = { metadata: { uid: pod.metadata.uid }, status }
       // Errors are ignored, because the API server refuses the status of a deleted pod.
-      yield* admin.send("PATCH", `${Pod.path(pod)}/status`, body, "merge").pipe(
+      yield* admin.send("PATCH", `${Pod.apiPath(pod)}/status`, body, "merge").pipe(
         Effect.retry({
           schedule: Schedule.spaced("200 millis"),
           while: ({ status }) => status === 0 || status >= 500
@@ -68,7 +70,7 @@ const reporter = Effect.fnUntraced(function* (
   )
   return {
     report,
-    /** Reports even if nothing changed, because a controller may have overwritten the status. */
+    /** Sends the status even if no state has changed, because a controller may have overwritten the status. */
     reportAgain: Effect.suspend(() => {
       last = ""
       return report
@@ -76,7 +78,7 @@ const reporter = Effect.fnUntraced(function* (
   }
 })
 
-/** Reads the Secrets that a pod's variables refer to. Waits until all of them exist. */
+/** Reads the Secrets to which the environment variables of a pod refer. Waits until all of them exist. */
 const secretsOf = ({ admin, pod }: PodOptions) => {
   const names = pod.spec.containers.flatMap(({ env = [] }) =>
     env.flatMap(({ valueFrom }) =>
@@ -138,20 +140,21 @@ const startContainer = Effect.fnUntraced(function* (
 })
 
 /**
- * Deletes a pod from the API server at once, with a grace period of 0: the pod's processes have ended. Ignores errors.
+ * Deletes a pod from the API server with a grace period of 0, so that it disappears at once. Its processes must have
+ * ended before. Ignores errors.
  */
 export const forceDelete = (admin: KubeAdmin, pod: Pod.Pod) =>
   Effect.ignore(
-    admin.send("DELETE", Pod.path(pod), {
+    admin.send("DELETE", Pod.apiPath(pod), {
       gracePeriodSeconds: 0,
       preconditions: { uid: pod.metadata.uid }
     })
   )
 
 /**
- * Starts a pod and keeps it running like the kubelet, with volumes, variables, probes, restarts and status reports. The
- * end of the scope kills the pod, like a power failure. `terminate` ends the pod, as the kubelet does when a pod is
- * deleted.
+ * Starts the containers of a pod and restarts them when they end. Like the kubelet, provides volumes and environment
+ * variables, runs probes, and reports the status. The end of the scope kills the containers at once, as a power failure
+ * does.
  */
 export const start = Effect.fnUntraced(function* (options: PodOptions) {
   const { admin, runtimeValues, awaitNodeConnected, findImage, pod } = options
@@ -233,17 +236,17 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
 
   return {
     pod,
-    /** Process ID of the first container (the program); undefined while this container does not run. */
+    /** Process ID of the first container in the pod's specification. Undefined while this container does not run. */
     pid: () => states[0]?.pid,
-    /** Total number of restarts of all containers. */
+    /** Returns the number of restarts so far, over all containers of the pod. */
     restartCount: () => states.reduce((sum, { restartCount }) => sum + restartCount, 0),
-    /** Sends a signal to the processes of all containers. */
+    /** Sends a signal to the main process of each running container. */
     signal,
-    /** Reports the status to the API server again. */
+    /** Sends the status to the API server again, even if it has not changed. */
     report: reportAgain,
     /**
-     * Sends SIGTERM and waits until all processes have ended, at most for the grace period. Then kills the remaining
-     * processes and deletes the pod from the API server.
+     * Terminates the pod, like the kubelet after the deletion of a pod. Sends SIGTERM and waits up to `graceSeconds`
+     * until all processes have ended. Then kills the remaining processes, and removes the pod from the API server.
      */
     terminate: Effect.fnUntraced(function* (graceSeconds: number) {
       if (isEnding) return

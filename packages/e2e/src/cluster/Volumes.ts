@@ -16,7 +16,10 @@ const decodeToken = Schema.decodeUnknownSync(
   Schema.fromJsonString(Schema.Struct({ status: Schema.Struct({ token: Schema.String }) }))
 )
 
-/** Returns the decoded data of a Secret or ConfigMap. If the object is missing and `optional`, returns no data. */
+/**
+ * Reads a Secret or ConfigMap and returns its decoded data. A missing object is an error, unless `optional` is true. In
+ * this case, returns no data.
+ */
 export const readData = (
   admin: KubeAdmin,
   namespace: string,
@@ -89,9 +92,10 @@ const filesOf = (admin: KubeAdmin, pod: Pod, runtimeValues: PodRuntimeValues, vo
 }
 
 /**
- * Creates a directory of this machine for each volume of a pod. Waits until the pod's Secrets and ConfigMaps exist.
- * As in the kubelet, a link `..data` leads to the files. Checks Secrets and ConfigMaps every 5 s, and replaces the link
- * after a change. Does not update projected volumes. The end of the scope removes the directories.
+ * Creates a directory on this machine for each volume of a pod. Waits until the pod's Secrets and ConfigMaps exist.
+ * Like the kubelet, puts the files of a volume behind a symbolic link `..data`. Reads the Secrets and ConfigMaps every
+ * 5 s, and replaces this link if their data has changed. Does not update projected volumes. The end of the scope
+ * removes the directories.
  */
 export const make = Effect.fnUntraced(function* (
   admin: KubeAdmin,

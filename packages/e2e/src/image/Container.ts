@@ -2,19 +2,22 @@ import { Effect, FileSystem, Path } from "effect"
 import * as Daemon from "../machine/Daemon.ts"
 
 export interface ContainerOptions {
-  /** Name of the container's log. */
+  /** Name of the log that receives the container's output. */
   readonly name: string
-  /** The directory with the image's files. */
+  /** The directory of this machine that contains the image's files. */
   readonly imageRoot: string
-  /** The directory of this machine that is mounted at /cache. */
+  /** The directory of this machine that is mounted at /cache in the container. */
   readonly cacheDirectory: string
-  /** The directory of this machine that is mounted at /credentials. */
+  /** The directory of this machine that is mounted at /credentials in the container. */
   readonly credentialsDirectory: string
   readonly user: number
   readonly args: ReadonlyArray<string>
 }
 
-/** Makes the image's files a read-only root, like a container runtime, and runs the program as an unprivileged user. */
+/**
+ * Shell script that makes the image's files a read-only root directory, like a container runtime. Then it runs
+ * registry-packages-proxy as an unprivileged user.
+ */
 const script = `set -eu
 root=$1 user=$2 cache=$3 credentials=$4
 shift 4
@@ -28,8 +31,9 @@ exec chroot --userspec="$user:$user" --groups= "$root" /registry-packages-proxy 
 `
 
 /**
- * Returns the command that runs the program from an image's files. The command ends in `exec`, so the program has the
- * process ID of the command. Needs root.
+ * Returns the command line that runs registry-packages-proxy from the files of an image. Also creates the mount points
+ * and changes the owner of the cache directory, for which it needs root. The command ends in `exec`, so
+ * registry-packages-proxy has the process ID of the command.
  */
 export const runCommand = Effect.fnUntraced(function* (options: Omit<ContainerOptions, "name">) {
   const fs = yield* FileSystem.FileSystem
@@ -53,6 +57,6 @@ export const runCommand = Effect.fnUntraced(function* (options: Omit<ContainerOp
   return ["unshare", ["--mount", "--propagation=private", ...shell]] as const
 })
 
-/** Runs the program from an image's files. Needs root. */
+/** Starts registry-packages-proxy from the files of an image. Needs root. */
 export const start = (options: ContainerOptions) =>
   Effect.flatMap(runCommand(options), (found) => Daemon.start(options.name, ...found))

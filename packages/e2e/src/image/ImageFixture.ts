@@ -9,7 +9,7 @@ export class ImageFailed extends Schema.TaggedError<ImageFailed>()("ImageFailed"
   message: Schema.String
 }) {}
 
-/** The build information of the tests' images. `time` is in seconds since 1970. */
+/** Build information in the tests' images. `time` is in seconds since 1970. */
 export const buildInfo = { version: "1.2.3", commit: "0123456789abcdef", time: 1_700_000_000 }
 
 const attempt = <A>(body: () => Promise<A>): Effect.Effect<A, ImageFailed> =>
@@ -20,7 +20,10 @@ const make = Effect.gen(function* () {
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-image-" })
 
-  /** Builds the images in a new directory named `name`, with a buildah store in the same directory. */
+  /**
+   * Builds an image for each architecture. Uses a new directory called `name` for the image layout and the buildah
+   * store.
+   */
   const build = Effect.fnUntraced(function* (name: string) {
     const work = path.join(directory, name)
     yield* fs.makeDirectory(work)
@@ -38,14 +41,17 @@ const make = Effect.gen(function* () {
     return {
       ...made,
       layout,
-      /** Mounts an image and returns the directory of its files. */
+      /** Mounts the image that buildah knows as `name`, and returns the directory with its files. */
       root: (name: string | undefined) => attempt(() => buildah.mount(name ?? ""))
     }
   })
   return { build, first: yield* build("first"), directory }
 })
 
-/** The built images of the program, one for each executable in dist. */
+/**
+ * The images of registry-packages-proxy, built by buildah from `buildOutput`. `first` contains one image for each
+ * architecture.
+ */
 export class ImageFixture extends Context.Service<ImageFixture, Effect.Success<typeof make>>()(
   "@registry-packages-proxy/e2e/image/ImageFixture"
 ) {

@@ -5,29 +5,38 @@ import * as CollectedOutput from "../run/CollectedOutput.ts"
 import { Logs } from "./Logs.ts"
 import * as Eventually from "./Eventually.ts"
 
-/** A program has exited. */
+/** The program of a `Daemon` has exited. */
 export class DaemonExited extends Schema.TaggedError<DaemonExited>()("DaemonExited", {
   message: Schema.String
 }) {}
 
-/** A running program, stopped when its scope ends. */
+/** A program that runs in the background until the end of its scope. */
 export interface Daemon {
   readonly pid: number
-  /** Lines of this run's output, stdout and stderr together. */
+  /** Returns the lines that this run of the program has printed so far, to stdout or stderr. */
   readonly lines: () => ReadonlyArray<string>
-  /** Waits for the first line that matches. Fails with `DaemonExited` if the program exits first. */
+  /**
+   * Waits up to 30 s until a line of the output matches, and returns the match. Fails with `DaemonExited` if the
+   * program exits before that.
+   */
   readonly waitForLine: (
     pattern: RegExp
   ) => Effect.Effect<RegExpExecArray, DaemonExited | Eventually.ConditionNotMet>
-  /** Fails when the program exits, for any reason, also after `stop` or `kill`. Race a wait against this effect. */
+  /**
+   * Fails when the program exits for any reason, including `stop` and `kill`. Never succeeds. Race a wait against this
+   * effect, so that the wait ends if the program exits.
+   */
   readonly exited: Effect.Effect<never, DaemonExited>
   /** Sends a signal (default: SIGTERM), waits until the program has exited, and returns the exit code. */
   readonly stop: (signal?: "SIGTERM" | "SIGINT") => Effect.Effect<number>
-  /** Kills the program with SIGKILL, as a crash does. */
+  /** Kills the program with SIGKILL and waits until it has exited. This simulates a crash. */
   readonly kill: Effect.Effect<void>
 }
 
-/** Starts a program; `name` is the name of its log. */
+/**
+ * Starts a program in the background and appends its output to the log called `name`. If `name` begins with
+ * `registry-packages-proxy`, the output is also searched for secrets at the end of the run.
+ */
 export const start = Effect.fnUntraced(function* (
   name: string,
   command: string,

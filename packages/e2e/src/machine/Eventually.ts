@@ -1,11 +1,14 @@
 import { Effect, Option, Schedule, Schema } from "effect"
 
-/** The condition was not met in any attempt. */
+/** The condition of `value` or `isTrue` was not met in any attempt. */
 export class ConditionNotMet extends Schema.TaggedError<ConditionNotMet>()("ConditionNotMet", {
   message: Schema.String
 }) {}
 
-/** The number of attempts and the time between two attempts. */
+/**
+ * Limits of polling. `times` is the number of retries after the first attempt. `intervalMillis` is the pause before
+ * each retry.
+ */
 export interface Attempts {
   readonly times: number
   readonly intervalMillis: number
@@ -14,8 +17,9 @@ export interface Attempts {
 const usual: Attempts = { times: 1500, intervalMillis: 20 }
 
 /**
- * Repeats `look` until it returns a value. Fails with `ConditionNotMet` after all attempts (default: 1500, every 20
- * ms). `what` names the condition in the error.
+ * Repeats `look` until it returns a value, and returns this value. By default, retries up to 1500 times with pauses of
+ * 20 ms. Fails with `ConditionNotMet` after the last retry. `what` names the condition in the error message. Does not
+ * retry if `look` itself fails.
  */
 export const value = <A, E, R>(
   what: string,
@@ -36,7 +40,7 @@ export const value = <A, E, R>(
     })
   )
 
-/** Repeats `look` until it returns true. Fails like `value`. */
+/** Repeats `look` until it returns true. Retries and fails like `value`. */
 export const isTrue = <E, R>(what: string, look: Effect.Effect<boolean, E, R>, attempts?: Attempts) =>
   Effect.asVoid(
     value(

@@ -3,15 +3,15 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect, FileSystem, Path } from "effect"
 import * as PackageFile from "../clients/PackageFile.ts"
 
-/** An image in a layout; its last layer is the package. */
+/** An image in an OCI image layout. The last layer of the image is the package. */
 export interface LayoutImage {
-  /** The name in the layout, and the tag in the registry. */
+  /** The name of the image in the layout. A push also uses it as the tag in the registry. */
   readonly name: string
   readonly digest: Digest
   readonly package: PackageFile.PackageFile
 }
 
-/** An image index in a layout, with an image for each architecture. */
+/** An image index in an OCI image layout. `images` contains an image for each architecture. */
 export interface LayoutIndex {
   readonly name: string
   readonly digest: Digest
@@ -35,7 +35,7 @@ const mediaTypes = {
   manifest: "application/vnd.oci.image.manifest.v1+json"
 }
 
-/** An OCI image layout that skopeo pushes from; removed when the scope ends. */
+/** Creates an empty OCI image layout from which skopeo pushes images. The end of the scope removes it. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -78,7 +78,7 @@ export const make = Effect.gen(function* () {
     return { descriptor: yield* putJson(mediaTypes.manifest, manifest), file }
   })
 
-  /** Adds an image of one architecture. */
+  /** Generates an image with a package, and adds the image to the layout. The default architecture is amd64. */
   const image = Effect.fnUntraced(function* (request: ImageOptions) {
     const { descriptor, file } = yield* putImage(request)
     yield* name(descriptor, request.name)
@@ -86,7 +86,10 @@ export const make = Effect.gen(function* () {
     return made
   })
 
-  /** Adds an index with an image for each architecture. Each image has a different package. */
+  /**
+   * Generates an image for each architecture, each with a different package. Adds an index of these images to the
+   * layout.
+   */
   const index = Effect.fnUntraced(function* (request: ImageOptions, architectures: ReadonlyArray<string>) {
     const images = yield* Effect.forEach(architectures, (architecture, position) =>
       Effect.map(
@@ -120,5 +123,5 @@ export const make = Effect.gen(function* () {
   return { directory, image, index }
 })
 
-/** A layout to push images from. */
+/** An OCI image layout, with functions that add images to it. */
 export type ImageLayout = Effect.Success<typeof make>

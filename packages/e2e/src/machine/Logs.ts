@@ -1,6 +1,6 @@
 import { Cause, Console, Context, Effect, Layer } from "effect"
 
-/** The output lines of one program. */
+/** The output lines of one program, from all of its runs in a group of tests. */
 export interface Log {
   readonly append: (line: string) => void
   readonly lines: () => ReadonlyArray<string>
@@ -9,13 +9,13 @@ export interface Log {
 const shownLines = 30
 const shownLength = 400
 
-/** The logs of all programs of a group of tests, shown when a test fails. */
+/** The logs of all programs that a group of tests starts. `showLogsOnFailure` prints them if a test fails. */
 export class Logs extends Context.Service<
   Logs,
   {
-    /** Returns the log with this name. Several runs of one program share a log. */
+    /** Returns the log with this name, and creates it if it does not exist. Several runs of one program share a log. */
     readonly open: (name: string) => Log
-    /** The last lines of every log. */
+    /** Returns the last 30 lines of every log, each line cut to 400 characters. */
     readonly tails: () => string
   }
 >()("@registry-packages-proxy/e2e/Logs") {
@@ -38,7 +38,7 @@ export class Logs extends Context.Service<
   })
 }
 
-/** Prints the last lines of all logs if the test fails. */
+/** Runs a test. If the test fails, prints the last lines of all logs. */
 export const showLogsOnFailure = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Logs> =>
   Effect.tapCause(
     test,

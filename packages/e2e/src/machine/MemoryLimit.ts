@@ -1,7 +1,10 @@
 import { Effect, FileSystem, Path } from "effect"
 import { mkdirSync, rmdirSync } from "node:fs"
 
-/** A memory limit like a container's. `wrapCommand` returns the command line that runs a program within the limit. */
+/**
+ * A memory limit for programs, like that of a container. `wrapCommand` returns a command line that runs a program
+ * within this limit.
+ */
 export interface MemoryLimit {
   readonly wrapCommand: (
     program: string,
@@ -10,7 +13,7 @@ export interface MemoryLimit {
   readonly description: string
 }
 
-/** For control groups of version 1 and of version 2: the mount point, and the file that sets a group's memory limit. */
+/** The mount point and the name of the limit file, for control groups of version 1 and of version 2. */
 const hierarchies = [
   { root: "/sys/fs/cgroup/memory", file: "memory.limit_in_bytes" },
   { root: "/sys/fs/cgroup", file: "memory.max" }
@@ -19,7 +22,10 @@ const hierarchies = [
 const attempt = <A>(act: () => A): Effect.Effect<A, Error> =>
   Effect.try({ try: act, catch: (cause) => new Error("no control group", { cause }) })
 
-/** Creates a control group with a memory limit. The end of the scope removes the group. */
+/**
+ * Creates a control group with a memory limit. Fails if this machine does not allow control groups. The end of the
+ * scope removes the group.
+ */
 const inGroup = Effect.fnUntraced(function* (
   { file, root }: (typeof hierarchies)[number],
   mebibytes: number
@@ -45,8 +51,8 @@ const inGroup = Effect.fnUntraced(function* (
 })
 
 /**
- * Limits memory by a control group. If this machine allows no control group, for example without root, only the
- * executable's own heap limit applies.
+ * Makes a memory limit that uses a control group. If this machine allows no control groups, for example without root,
+ * `wrapCommand` sets no limit. Then only the executable's own heap limit applies.
  */
 export const make = (mebibytes: number) =>
   Effect.firstSuccessOf([

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { createServer } from "node:net"
 
-/** Finds a free loopback port, for programs that cannot choose a port themselves. */
+/** Returns a free loopback port, for programs that cannot choose a free port themselves. */
 export const free: Effect.Effect<number> = Effect.callback<number>((resume) => {
   const server = createServer()
   server.listen(0, "127.0.0.1", () => {

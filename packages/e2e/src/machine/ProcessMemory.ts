@@ -1,12 +1,15 @@
 import { Effect, FileSystem } from "effect"
 
-/** Resident memory of a process in MiB: current and peak. */
+/** The resident memory of a process in MiB, as current and peak values. */
 export interface ProcessMemory {
   readonly residentMiB: number
   readonly peakMiB: number
 }
 
-/** Reads the memory of a process from /proc/PID/status. The values of a zombie process are NaN. */
+/**
+ * Reads the resident memory of a process from /proc/PID/status. Returns NaN for both values of a zombie process. Fails
+ * if the process does not exist.
+ */
 export const read = Effect.fnUntraced(function* (pid: number) {
   const fs = yield* FileSystem.FileSystem
   const status = yield* fs.readFileString(`/proc/${pid}/status`)

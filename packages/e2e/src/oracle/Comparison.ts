@@ -11,23 +11,26 @@ import { dockerConfigPrefix } from "./scenarios/DockerConfigs.ts"
 import { encodeBase64, type Scenario, type PullFixture } from "./harness/Scenario.ts"
 import * as Oracle from "./harness/Oracle.ts"
 
-/** The result of one client in a scenario. */
+/** The result of one client's pull in a scenario. */
 export interface PullOutcome {
   /** True if the client received the package unchanged. */
   readonly isServed: boolean
-  /** Number of requests to all registries. */
+  /** Number of requests that the registries of the scenario received from the client. */
   readonly requestCount: number
-  /** The client's own error message; empty if there was no error. */
+  /** Error message of the client. Empty if there was no error. */
   readonly error: string
 }
 
 /** The results of all clients in one scenario. */
 export interface ScenarioOutcomes {
-  /** The result of this program. */
+  /** The result of registry-packages-proxy. */
   readonly program: PullOutcome
   /** The result of go-containerregistry. */
   readonly goContainerRegistry: PullOutcome
-  /** Only for scenarios about docker configs. `isServed` is true if the kubelet tries the correct login. */
+  /**
+   * The result of the kubelet, which only selects credentials here and pulls nothing. `isServed` is true if it tries
+   * the accepted credentials. Undefined for scenarios that are not about docker configs.
+   */
   readonly kubelet: PullOutcome | undefined
 }
 
@@ -84,7 +87,10 @@ const objectOf = ({ fixture }: Prepared, index: number) =>
     ...(fixture.trustedCa === undefined ? {} : { ca: fixture.trustedCa })
   })
 
-/** Pulls the packages of several scenarios with one process. All have the same platform and environment variables. */
+/**
+ * Pulls the packages of several scenarios through one registry-packages-proxy process. All scenarios must have the same
+ * platform and environment variables. Returns the results in the order of the scenarios.
+ */
 const pullGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -146,7 +152,7 @@ const outcomesOfKubelet = Effect.fnUntraced(function* (all: ReadonlyArray<Prepar
   )
 })
 
-/** Runs each scenario with this program and with the other clients. Returns the results by scenario name. */
+/** Runs each scenario with registry-packages-proxy and with the other clients. Returns the results by scenario name. */
 export const compare = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenario>) {
   const preparedForOthers = yield* prepared(scenarios)
   const otherOutcomes = yield* outcomesOfGoContainerRegistry(preparedForOthers)
@@ -167,8 +173,8 @@ export const compare = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Sce
 const word = ({ isServed }: PullOutcome): string => (isServed ? "served" : "refused")
 
 /**
- * Returns the difference for docs/registries.md, if only one of the two clients received the package, or if this
- * program sent more requests. Otherwise returns undefined.
+ * Returns the difference that docs/registries.md must explain. There is a difference if only one client received the
+ * package, or if registry-packages-proxy sent more requests. Otherwise returns undefined.
  */
 export const differenceOf = (program: PullOutcome, otherClient: PullOutcome): Difference | undefined => {
   if (program.isServed !== otherClient.isServed)
@@ -181,6 +187,6 @@ export const differenceOf = (program: PullOutcome, otherClient: PullOutcome): Di
   }
 }
 
-/** Like `differenceOf`, but ignores the number of requests, because the kubelet sends none in these tests. */
+/** Compares like `differenceOf`, but ignores the number of requests, because the kubelet sends none in these tests. */
 export const differenceOfCredentials = (program: PullOutcome, kubelet: PullOutcome): Difference | undefined =>
   differenceOf({ ...program, requestCount: 0 }, kubelet)

@@ -1,7 +1,10 @@
 import { Effect, FileSystem } from "effect"
 import { fileURLToPath } from "node:url"
 
-/** The results of this program and of another client if they differ, in the words of docs/registries.md. */
+/**
+ * The differing results of registry-packages-proxy (`program`) and of another client. Both are texts for a table in
+ * docs/registries.md, such as `served`.
+ */
 export interface Difference {
   readonly program: string
   readonly otherClient: string
@@ -9,16 +12,19 @@ export interface Difference {
 
 const file = fileURLToPath(new URL("../../../../docs/registries.md", import.meta.url))
 
-/** For each other client: the heading above its table in docs/registries.md. */
+/** For each client, the heading above its table in docs/registries.md. */
 const headings = {
   "go-containerregistry": "## Where go-containerregistry differs",
   kubelet: "## Where the kubelet reads docker configs differently",
   httpproxy: "## Where golang.org/x/net's httpproxy differs"
 }
 
-/** A row of a table in docs/registries.md. */
+/** A row of a table about differences in docs/registries.md. */
 export interface DifferenceRow extends Difference {
-  /** The name of a scenario, or a common prefix of several names with `*` at the end. */
+  /**
+   * Name of the scenario that the row is about. If it ends with `*`, the row is about all scenarios whose names begin
+   * with the text before the `*`.
+   */
   readonly scenario: string
   readonly reason: string
 }
@@ -35,7 +41,7 @@ export const parseRow = (line: string): DifferenceRow => {
   return { scenario, program, otherClient, reason }
 }
 
-/** Reads the rows of a table in docs/registries.md. */
+/** Reads the rows of the table about a client in docs/registries.md. */
 export const readRows = Effect.fnUntraced(function* (client: keyof typeof headings) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* fs.readFileString(file)
@@ -51,10 +57,13 @@ export const readRows = Effect.fnUntraced(function* (client: keyof typeof headin
 const isAbout = (name: string, { scenario }: DifferenceRow): boolean =>
   scenario.endsWith("*") ? name.startsWith(scenario.slice(0, -1)) : scenario === name
 
-/** Returns the row about a scenario. A row with the exact name takes precedence over a row with `*`. */
+/**
+ * Returns the row about a scenario, or undefined if there is none. A row with the exact name takes precedence over a
+ * row with `*`.
+ */
 export const rowFor = (name: string, rows: ReadonlyArray<DifferenceRow>): DifferenceRow | undefined =>
   rows.find(({ scenario }) => scenario === name) ?? rows.find((row) => isAbout(name, row))
 
-/** Formats a row for docs/registries.md, with the placeholder `...` as the reason. */
+/** Formats a difference as a row for docs/registries.md. The column for the reason contains the placeholder `...`. */
 export const formatRow = (scenario: string, { program, otherClient }: Difference): string =>
   `| ${scenario.replaceAll("|", "\\|")} | ${program} | ${otherClient} | ... |`

@@ -42,7 +42,7 @@ const hosts = [
   "[2001:db8:0:1::7]"
 ]
 
-/** The URLs that are requested with each value of NO_PROXY. */
+/** The URLs whose routes are compared for each generated value of NO_PROXY. */
 export const testedUrls: ReadonlyArray<string> = ["http", "https"].flatMap((scheme) =>
   hosts.flatMap((host) => ["", ":80", ":443", ":8080"].map((port) => `${scheme}://${host}${port}/v2/`))
 )
@@ -59,7 +59,7 @@ const named = fc
   .tuple(fc.constantFrom("", "", ".", "*.", "*", "..", "http://"), fc.constantFrom(...bare), ports)
   .map((parts) => parts.join(""))
 
-/** Adds, removes or replaces at most one character of an entry. */
+/** Generates the values of `entry`, but adds, removes or replaces at most one character of each value. */
 const misspelt = (entry: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc
     .tuple(entry, fc.nat(30), fc.nat(1), fc.constantFrom(...Array.from(".:*/%[] 0aFé-")), fc.nat(1))
@@ -72,8 +72,9 @@ const misspelt = (entry: fc.Arbitrary<string>): fc.Arbitrary<string> =>
 const valid = fc.oneof(network, bracketed, named)
 
 /**
- * Generates valid and misspelt values of NO_PROXY. No entry is in brackets without a port: this program and httpproxy
- * read such an entry differently, and {@link cases} has one.
+ * Generates valid and misspelt values of NO_PROXY. Generates no entries in brackets without a port, such as `[::1]`,
+ * because registry-packages-proxy and httpproxy read them differently. {@link deliberateDifferences} contains such an
+ * entry.
  */
 export const noProxyValues: fc.Arbitrary<string> = fc
   .array(fc.tuple(fc.constantFrom("", " "), fc.oneof({ weight: 3, arbitrary: valid }, misspelt(valid))), {
@@ -83,7 +84,9 @@ export const noProxyValues: fc.Arbitrary<string> = fc
   .map((entries) => entries.map((entry) => entry.join("")).join(","))
   .filter((value) => !/(?:^|,) *\[[^\]]*\] *(?:,|$)/.test(value))
 
-/** A value of NO_PROXY and a URL for which this program and httpproxy differ deliberately. */
+/**
+ * A value of NO_PROXY and a URL for which registry-packages-proxy and httpproxy deliberately choose different routes.
+ */
 export interface DeliberateDifference {
   readonly noProxy: string
   readonly url: string
@@ -95,12 +98,12 @@ export const deliberateDifferences: ReadonlyArray<DeliberateDifference> = [
   { noProxy: "a.test", url: "http://[fe80::1%25eth0]/" }
 ]
 
-/** The name of a case in docs/registries.md. */
+/** Returns the name of a difference in docs/registries.md. */
 export const nameOf = ({ noProxy, url }: DeliberateDifference): string => `NO_PROXY=${noProxy} for ${url}`
 
 const parsed = (text: string) => HttpUrl.parse(utf8AsLatin1(text))
 
-/** Returns the routes that this program chooses, in the order of the URLs. */
+/** Returns the routes that registry-packages-proxy chooses with this value of NO_PROXY, in the order of the URLs. */
 export const routesOfProgram = (noProxy: string, all: ReadonlyArray<string>): ReadonlyArray<Route> => {
   const settings = Result.getOrThrow(
     ProxySettings.fromEnvironment({ HTTP_PROXY: "proxy.test", HTTPS_PROXY: "proxy.test", NO_PROXY: noProxy })

@@ -7,7 +7,7 @@ import {
 import { Effect, FileSystem } from "effect"
 import * as CollectedOutput from "../run/CollectedOutput.ts"
 
-/** The address, credentials and CA of a registry, for a credentials file. */
+/** The address, credentials and CA of a registry for which `write` writes a credentials file. */
 export interface RegistryAccess {
   readonly host: string
   readonly credentials: HostCredentials
@@ -19,7 +19,10 @@ export const clusterPath = "sys/deckhouse"
 /** The repository path in the ModuleSource. */
 export const modulePath = "modules"
 
-/** Writes a credentials file: the Secret of the cluster's registry, and a ModuleSource. Replaces a file by a rename. */
+/**
+ * Writes a credentials file with the Secret of the cluster's own registry and with a ModuleSource. Both refer to the
+ * same registry. Replaces an existing file by a rename, so that a half-written file is never read.
+ */
 export const write = Effect.fnUntraced(function* (file: string, { ca, host, credentials }: RegistryAccess) {
   const fs = yield* FileSystem.FileSystem
   CollectedOutput.addSecret(`the password of ${credentials.username} at ${host}`, credentials.password)

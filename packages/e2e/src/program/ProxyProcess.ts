@@ -17,36 +17,36 @@ const executable = (wanted: Architecture): string =>
 export const buildOutput = {
   /** Architecture of this machine. */
   architecture,
-  /** The executable for this machine. */
+  /** Path of the executable for this machine. */
   executable: executable(architecture),
-  /** The executables by architecture. */
+  /** Paths of the executables, by architecture. */
   executables: { amd64: executable("amd64"), arm64: executable("arm64") },
-  /** The script inside the executables. */
+  /** Path of the script that the executables contain. */
   script: dist("main.js"),
-  /** The directory with the licences of everything in the executables. */
+  /** Directory with the licences of all software in the executables. */
   licences: dist("licences")
 }
 
 export interface ProxyProcessOptions {
-  /** Path of a credentials file. Without it, `args` must name an API server. */
+  /** Path of a credentials file. If absent, `args` must name an API server, for example with `--kubeconfig`. */
   readonly credentialsFile?: string
-  /** Default: a new temporary directory. */
+  /** Directory for the cached packages. Default: a new temporary directory. */
   readonly cacheDirectory?: string
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
-  /** Runs the executable, or the script with Node. Default: the executable. */
+  /** `executable` starts the executable, and `script` starts the script with Node. Default: `executable`. */
   readonly form?: "executable" | "script"
-  /** Changes the command line, for instance to run the program within a memory limit. */
+  /** Returns another command line that runs `program` with `args`, for example within a memory limit. */
   readonly wrapCommand?: (
     program: string,
     args: ReadonlyArray<string>
   ) => readonly [string, ReadonlyArray<string>]
 }
 
-/** A running registry-packages-proxy. */
+/** A running registry-packages-proxy process. */
 export interface ProxyProcess extends Daemon.Daemon {
   readonly origin: string
-  /** Returns the URL of a package. */
+  /** Returns the URL of the package in the image with this digest. */
   readonly packageUrl: (
     digest: string,
     where?: { readonly repository?: string; readonly path?: string }
@@ -54,8 +54,8 @@ export interface ProxyProcess extends Daemon.Daemon {
 }
 
 /**
- * Starts the built program in an empty directory and waits until it is ready. The program gets only PATH, `env` and the
- * variables of `CollectedOutput.telemetryVariables`.
+ * Starts the built registry-packages-proxy in an empty directory, and waits until /readyz responds with 200. Its
+ * environment contains only PATH, `env` and the variables of `CollectedOutput.telemetryVariables`.
  */
 export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) {
   const fs = yield* FileSystem.FileSystem

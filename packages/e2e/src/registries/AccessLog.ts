@@ -1,4 +1,4 @@
-/** A request in a registry's log. */
+/** A request and its response, from the access log of a registry. */
 export interface AccessLogEntry {
   readonly method: string
   readonly path: string
@@ -10,14 +10,17 @@ export interface AccessLogEntry {
 // The combined log format, which is Distribution's default.
 const pattern = /"([A-Z]+) (\S+) HTTP\/[\d.]+" (\d{3}) (\d+) "[^"]*" "([^"]*)"/
 
-/** Parses the requests in a registry's log. Other lines are skipped. */
+/** Parses the log lines of a registry and returns the requests in them. Skips lines that are not about a request. */
 export const parse = (lines: ReadonlyArray<string>): ReadonlyArray<AccessLogEntry> =>
   lines.flatMap((line) => {
     const [, method = "", path = "", status = "", bytes = "", userAgent = ""] = pattern.exec(line) ?? []
     return method === "" ? [] : [{ method, path, status: Number(status), bytes: Number(bytes), userAgent }]
   })
 
-/** Returns the requests for one manifest or blob, each as `METHOD manifests STATUS` or `METHOD blobs STATUS`. */
+/**
+ * Returns the requests for the manifest or blob with this digest, each as `METHOD manifests STATUS` or `METHOD blobs
+ * STATUS`.
+ */
 export const requestsForDigest = (
   entries: ReadonlyArray<AccessLogEntry>,
   digest: string

@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { connect, createServer, type Server, type Socket } from "node:net"
 
 /**
- * Starts a TCP forwarder to `target` (`host:port`) on a loopback port. As soon as a connection receives more than
- * `after` bytes from `target`, the forwarder aborts this connection. After that, the forwarder aborts no connection.
+ * Starts a TCP forwarder to `target` (`host:port`) on a loopback port. Aborts the first connection that has received
+ * more than `after` bytes from `target`, and no later connection. The end of the scope stops the forwarder.
  */
 export const make = Effect.fnUntraced(function* (target: string, after: number) {
   const [host = "", port = ""] = target.split(":")

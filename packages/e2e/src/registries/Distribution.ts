@@ -4,8 +4,9 @@ import * as Registry from "./Registry.ts"
 import * as TokenServer from "./TokenServer.ts"
 
 /**
- * Starts Distribution's registry. `command` is the program. If `wantsTokens` is true, clients need a token of a token
- * service, and `issuedScopes` returns the scopes of each issued token.
+ * Starts the registry of the Distribution project. `command` is its program, and `name` is the name of its log. If
+ * `wantsTokens` is true, clients need a token from a token service. `issuedScopes` then returns the scopes of each
+ * token issued so far.
  */
 export const make = Effect.fnUntraced(function* (
   name: string,

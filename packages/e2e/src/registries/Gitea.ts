@@ -14,7 +14,7 @@ const module = "code.gitea.io/gitea"
 
 const Downloaded = Schema.fromJsonString(Schema.Struct({ Dir: Schema.String }))
 
-/** The source directory of Gitea's Go module, from which Gitea reads its translations. */
+/** Downloads Gitea's Go module and returns its directory, from which Gitea reads its translations. */
 const moduleDirectory = Command.run("go", ["mod", "download", "-json", module], {
   cwd: sources,
   inheritsEnvironment: true
@@ -73,7 +73,7 @@ const settings = (options: {
   })
 }
 
-/** Starts Gitea as a registry. Each request requires a token. Repository names begin with the name of the user. */
+/** Starts Gitea as a registry. Each request requires a token. Each repository name begins with the user's name. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

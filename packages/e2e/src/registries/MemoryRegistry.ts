@@ -7,7 +7,7 @@ import * as ServerBuild from "../run/ServerBuild.ts"
 import * as Probe from "./Probe.ts"
 import * as PrivateRegistry from "./PrivateRegistry.ts"
 
-/** Starts go-containerregistry's in-memory registry over TLS, with a password. */
+/** Starts go-containerregistry's in-memory registry, which serves HTTPS and requires a password. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -6,31 +6,34 @@ import type { AccessLogEntry } from "./AccessLog.ts"
 import * as Command from "../run/Command.ts"
 import type { ImageLayout } from "../machine/ImageLayout.ts"
 
-/** A running registry over TLS that requires a password. */
+/** A running registry that serves HTTPS and requires a password. */
 export interface PrivateRegistry {
-  /** `host:port`. */
+  /** Address of the registry, as `host:port`. */
   readonly host: string
   /** PEM of the CA that issued the registry's certificate. */
   readonly ca: string
-  /** The initial credentials. */
+  /** The credentials that the registry accepts before `changePassword`. */
   readonly credentials: HostCredentials
-  /** A user's name, if the registry allows only repository names that begin with this name. */
+  /** Name of the user, if each repository name must begin with it. Otherwise undefined. */
   readonly repositoryOwner?: string
-  /** True if the registry ignores Range fields and sends the whole blob. */
+  /** True if the registry ignores Range headers and always sends the whole blob. */
   readonly ignoresRanges?: boolean
-  /** Pushes an image or an index from a layout. The digest stays the same. */
+  /**
+   * Pushes an image or an index from a layout to the registry, without changing the digest. The image's name becomes
+   * the tag.
+   */
   readonly push: (
     layout: Pick<ImageLayout, "directory">,
     image: { readonly name: string },
     repository: string
   ) => Effect.Effect<unknown, unknown, Command.Services>
-  /** All requests so far. */
+  /** Returns all requests that the registry has received so far. */
   readonly requests: () => ReadonlyArray<AccessLogEntry>
-  /** Changes the user's password and returns the new credentials. */
+  /** Changes the user's password, and returns the new credentials. */
   readonly changePassword: Effect.Effect<HostCredentials, unknown, Command.Services | Scope.Scope>
 }
 
-/** Makes a `push` that runs skopeo with credentials of the registry. The end of the scope removes skopeo's files. */
+/** Makes a `push` that runs skopeo with these credentials. The end of the scope removes the files that skopeo needs. */
 export const makePush = Effect.fnUntraced(function* (
   host: string,
   credentials: HostCredentials,

@@ -8,29 +8,32 @@ import * as Ports from "../machine/Ports.ts"
 import * as PrivateRegistry from "./PrivateRegistry.ts"
 import type { TokenServer } from "./TokenServer.ts"
 
-/** The user that may pull and push. `hash` is the bcrypt hash of the password. */
+/** The only user of the registry, with the initial password. `hash` is the bcrypt hash of the password. */
 export const registryUser = {
   username: "e2e",
   password: "e2e-password-7f3a",
   hash: "$2y$05$abcdefghijklmnopqrstuuGqb3Dc.M.Dp.CJAjoTCFwx.WOaczIJK"
 }
 
-/** The user's password after `changePassword`. */
+/** The password of `registryUser` after `changePassword`, and its bcrypt hash. */
 const rotated = {
   password: "e2e-rotated-2c81",
   hash: "$2a$05$SSXQe9yiE./flmtFEgyUYOYQvXaH/WM.SUhmLH6iFm76IGV8ARuK2"
 }
 
-/** Connections to this address reach 127.0.0.1. Clients use proxies for it, because it is not a loopback address. */
+/**
+ * IP address at which clients reach servers that listen on 127.0.0.1. It is not a loopback address, so clients use a
+ * forward proxy for it if one is configured.
+ */
 export const nonLoopbackHost = "0.0.0.0"
 
 export interface RegistryOptions {
-  /** Name of the registry's log. */
+  /** Name of the log that receives the registry's output. */
   readonly name: string
-  /** The program to run: Distribution's registry, of any version. */
+  /** The registry program of the Distribution project, of any version. */
   readonly command: string
   readonly authority: Certificates.CertificateAuthority
-  /** The token service for clients. By default, the registry checks passwords itself. */
+  /** The token service from which clients must get tokens. If undefined, the registry checks passwords itself. */
   readonly tokens?: TokenServer
 }
 
@@ -52,7 +55,10 @@ const configuration = (options: {
       : { token: { ...options.tokens.settings, rootcertbundle: `${options.directory}/trusted/ca.crt` } }
 })
 
-/** Starts Distribution's registry over TLS, with a password. The port stays the same after restarts. */
+/**
+ * Starts the registry of the Distribution project. It serves HTTPS and requires a password. A restart does not change
+ * its port.
+ */
 export const make = Effect.fnUntraced(function* ({ authority, command, name, tokens }: RegistryOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -109,16 +115,16 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
         () => Effect.orDie(start)
       ),
     push,
-    /** Changes the user's password and returns the new credentials. */
+    /** Changes the password of `registryUser`, and returns the new credentials. */
     changePassword: Effect.gen(function* () {
       yield* fs.writeFileString(file("htpasswd"), `${registryUser.username}:${rotated.hash}\n`)
       tokens?.setPassword(rotated.password)
       return { ...credentials, password: rotated.password }
     }),
-    /** All requests so far, including those before a restart. */
+    /** Returns all requests that the registry has received so far, including those before a restart. */
     requests: () => AccessLog.parse(log.lines())
   }
 })
 
-/** A running registry. */
+/** A running registry of the Distribution project. */
 export type Registry = Effect.Success<ReturnType<typeof make>>

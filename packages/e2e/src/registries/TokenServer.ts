@@ -12,13 +12,16 @@ const issuer = "e2e-tokens"
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
-/** Converts a scope, such as `repository:NAME:pull,push`, to an entry of the token's claim `access`. */
+/** Converts a scope, such as `repository:NAME:pull,push`, to an entry of the claim `access` in a token. */
 const accessOf = (scope: string) => {
   const [type = "", name = "", actions = ""] = scope.split(":")
   return { type, name, actions: actions.split(",") }
 }
 
-/** Returns a signed JWT (RFC 7519). The header contains the certificate with which the registry verifies the JWT. */
+/**
+ * Returns a signed JWT (RFC 7519) that grants `scopes`. Its header contains the certificate with which the registry
+ * verifies the JWT.
+ */
 const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certificates.IssuedCertificate) => {
   const now = Math.floor(Date.now() / 1000)
   const header = { typ: "JWT", alg: "ES256", x5c: [new X509Certificate(signer.cert).raw.toString("base64")] }
@@ -38,8 +41,8 @@ const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certif
 }
 
 /**
- * Starts a token service over TLS, as Distribution's documentation describes it. It grants all requested scopes
- * to clients with the correct password.
+ * Starts an HTTPS token service that follows the documentation of the Distribution project. Clients with the correct
+ * password get all requested scopes, and other clients get 401.
  */
 export const make = Effect.fnUntraced(function* (
   authority: Certificates.CertificateAuthority,
@@ -69,14 +72,14 @@ export const make = Effect.fnUntraced(function* (
   return {
     /** The registry's settings for token authentication, except `rootcertbundle`. */
     settings: { realm: `https://127.0.0.1:${port}/token`, service, issuer },
-    /** Changes the user's password. */
+    /** Changes the password that the token service accepts. */
     setPassword: (password: string): void => {
       accepted = basic(password)
     },
-    /** The scopes of each issued token. */
+    /** Returns the scopes of each token that the service has issued so far. */
     issuedScopes: (): ReadonlyArray<ReadonlyArray<string>> => issuedScopes
   }
 })
 
-/** A running token service. */
+/** A running token service for a test registry. */
 export type TokenServer = Effect.Success<ReturnType<typeof make>>

@@ -3,19 +3,19 @@ import { type GroupName, groupNames, isGroupName } from "./TestGroups.ts"
 /** The arguments of `npm run test:e2e -- ...`. */
 export interface TestArguments {
   readonly install: boolean
-  /** Skips the build of the program. */
+  /** True if the run uses the existing build of registry-packages-proxy. */
   readonly skipBuild: boolean
-  /** The groups to run; default: all. */
+  /** The test groups to run. Default: all groups. */
   readonly groups: ReadonlyArray<GroupName>
-  /** Options for vitest: every other argument that begins with a dash. */
+  /** Arguments for vitest. These are all arguments that begin with a dash, except `--install` and `--skip-build`. */
   readonly vitestOptions: ReadonlyArray<string>
-  /** Words that are not names of groups. */
+  /** Arguments that do not begin with a dash and are not names of test groups. */
   readonly unknownGroups: ReadonlyArray<string>
 }
 
 const own: ReadonlyArray<string> = ["--install", "--skip-build"]
 
-/** Parses the arguments. Options for vitest must have the form `--name=value`. */
+/** Parses the command line arguments of a test run. Options for vitest must have the form `--name=value`. */
 export const parse = (args: ReadonlyArray<string>): TestArguments => {
   const words = args.filter((arg) => !arg.startsWith("-"))
   const named = words.filter(isGroupName)

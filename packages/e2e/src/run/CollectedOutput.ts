@@ -7,16 +7,16 @@ import { join } from "node:path"
 import * as SecretSearch from "./SecretSearch.ts"
 
 /**
- * Name of the environment variable with the run's `Destination` (JSON). If the variable is empty, no output is
+ * Name of the environment variable that contains the run's `Destination` as JSON. If the variable is empty, no output is
  * collected.
  */
 export const destinationVariable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
 
-/** The directory and the collector with which a test run collects the output of the program. */
+/** The directory and the telemetry collector that a test run uses to collect the output of registry-packages-proxy. */
 interface Destination {
-  /** Directory with the program's output, and with the list of the secrets that the output must not contain. */
+  /** Directory that contains the collected output, and the list of the secrets that the output must not contain. */
   readonly directory: string
-  /** URL of the run's collector, which receives OTLP over HTTP. */
+  /** URL of the run's telemetry collector, which receives OTLP over HTTP. */
   readonly endpoint: string
 }
 
@@ -24,8 +24,8 @@ interface Destination {
 const environment = process.env
 
 /**
- * Sets the environment variable {@link destinationVariable} of this process to the value in `variables`. If there is no
- * value, this process collects no output.
+ * Sets the environment variable {@link destinationVariable} of this process to its value in `variables`. If `variables` does
+ * not contain it, this process collects no output.
  */
 export const setDestination = (variables: Readonly<Record<string, string>>): void => {
   environment[destinationVariable] = variables[destinationVariable] ?? ""
@@ -40,7 +40,10 @@ const secretsFile = "secrets.jsonl"
 
 const known = new Set<string>()
 
-/** Registers a secret that the program's output must not contain. Error messages contain `name`. */
+/**
+ * Registers a secret that the output of registry-packages-proxy must not contain. An error message about the secret
+ * shows `name` instead.
+ */
 export const addSecret = (name: string, secret: string): void => {
   const found = destination()
   if (found === undefined || known.has(secret)) return
@@ -48,19 +51,22 @@ export const addSecret = (name: string, secret: string): void => {
   appendFileSync(join(found.directory, secretsFile), `${JSON.stringify({ name, secret })}\n`)
 }
 
-/** Registers each line of a private key as a secret, except lines that are shorter than 40 characters. */
+/**
+ * Registers each line of a private key as a secret, except lines shorter than 40 characters, such as the BEGIN line.
+ */
 export const addPrivateKey = (name: string, pem: string): void => {
   for (const line of pem.split("\n")) if (line.length >= 40) addSecret(name, line)
 }
 
-/** Collects a line of the program's output. */
+/** Adds a line to the collected output of registry-packages-proxy. */
 export const addOutputLine = (line: string): void => {
   const found = destination()
   if (found !== undefined) appendFileSync(join(found.directory, `log-${process.pid}.txt`), `${line}\n`)
 }
 
 /**
- * Environment variables that make the program send telemetry to the run's collector. Empty if there is no collector.
+ * Returns the environment variables with which registry-packages-proxy sends telemetry to the run's collector. Empty if
+ * no output is collected.
  */
 export const telemetryVariables = (): Readonly<Record<string, string>> => {
   const found = destination()
@@ -73,7 +79,7 @@ export const telemetryVariables = (): Readonly<Record<string, string>> => {
       }
 }
 
-/** The program's output contains a secret. */
+/** The collected output of registry-packages-proxy contains a registered secret. */
 export class SecretFound extends Schema.TaggedError<SecretFound>()("SecretFound", {
   message: Schema.String
 }) {}
@@ -111,8 +117,9 @@ const search = (directory: string): Effect.Effect<string, SecretFound> =>
   })
 
 /**
- * Creates the run's directory, and starts a collector that writes the received telemetry into the directory. `search`
- * searches all files of the directory for the registered secrets, and removes the directory if it finds none.
+ * Creates the directory for the collected output, and starts a telemetry collector that writes to it. `variables`
+ * contains the environment variable that test processes need. `search` searches the collected output for the registered
+ * secrets. If it finds none, it removes the directory. Otherwise it fails with `SecretFound`.
  */
 export const make = Effect.gen(function* () {
   const { env } = yield* ProcessEnvironment

@@ -9,14 +9,16 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
 }) {}
 
 export interface CommandOptions {
-  /** Environment variables of the command. The command also gets PATH. */
+  /** Environment variables of the command. The command also gets PATH from this process. */
   readonly env?: Readonly<Record<string, string>>
-  /** If true, the command also gets all environment variables of this process, such as HTTPS_PROXY. */
+  /** True if the command also gets all environment variables of this process, such as HTTPS_PROXY. */
   readonly inheritsEnvironment?: boolean
   readonly cwd?: string
 }
 
-/** Makes a command that is killed when this process ends, even if this process crashes. */
+/**
+ * Returns a command that can be spawned. The command is killed when this process ends, even if this process crashes.
+ */
 export const make = (command: string, args: ReadonlyArray<string>, options: CommandOptions = {}) =>
   Effect.map(ProcessEnvironment, ({ env }) => {
     const given = options.inheritsEnvironment === true ? env : { PATH: env["PATH"] }
@@ -30,7 +32,7 @@ export const make = (command: string, args: ReadonlyArray<string>, options: Comm
 
 const text = <E>(stream: Stream.Stream<Uint8Array, E>) => Stream.mkString(Stream.decodeText(stream))
 
-/** Runs a command and returns its standard output. */
+/** Runs a command and returns its standard output. Fails with `CommandFailed` if the exit code is not 0. */
 export const run = Effect.fnUntraced(function* (
   command: string,
   args: ReadonlyArray<string>,
@@ -51,5 +53,5 @@ export const run = Effect.fnUntraced(function* (
   return output
 }, Effect.scoped)
 
-/** The services that `run` needs. */
+/** The Effect services that `run` requires. */
 export type Services = Effect.Services<ReturnType<typeof run>>

@@ -3,17 +3,20 @@ import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/Proces
 import * as Command from "./Command.ts"
 import { formatMissing, missingPrograms, type RequiredProgram } from "./RequiredPrograms.ts"
 
-/** Programs are missing, and installing is not allowed or has failed. The message says how to install the programs. */
+/**
+ * Required programs are missing, and installing them is not allowed or has failed. The message says how to install the
+ * programs.
+ */
 export class ProgramsMissing extends Schema.TaggedError<ProgramsMissing>()("ProgramsMissing", {
   message: Schema.String
 }) {}
 
-/** Access to the machine, and the user's permission to install. */
+/** Functions that install programs on this machine, and the permission to use them. */
 export interface Installer {
-  /** True if the user (`--install`) or CI allows installing. */
+  /** True if installing is allowed, by the argument `--install` or because the run is in CI. */
   readonly mayInstall: boolean
   readonly isRoot: boolean
-  /** Runs a system command. */
+  /** Runs a command such as apt-get. Fails if the command does not exist, or if its exit code is not 0. */
   readonly run: (
     command: string,
     args: ReadonlyArray<string>
@@ -25,7 +28,10 @@ const packagesOf = (absent: ReadonlyArray<RequiredProgram>): ReadonlyArray<strin
   ...new Set(absent.flatMap(({ source }) => ("debian" in source ? [source.debian] : [])))
 ]
 
-/** Installs packages. If that fails, updates the package index, which is slow, and installs the packages again. */
+/**
+ * Installs Debian packages. If that fails, updates the package index and tries again. Does not update the index first,
+ * because the update is slow.
+ */
 const installPackages = Effect.fnUntraced(function* ({ run }: Installer, packages: ReadonlyArray<string>) {
   const install = run("apt-get", ["install", "--yes", "--no-install-recommends", ...packages])
   yield* Effect.catchTag(install, "CommandFailed", () => Effect.andThen(run("apt-get", ["update"]), install))
@@ -39,7 +45,10 @@ const stopServices = ({ run }: Installer, absent: ReadonlyArray<RequiredProgram>
     { discard: true }
   )
 
-/** Installs the missing programs. Fails with `ProgramsMissing` if installing is not allowed or not possible. */
+/**
+ * Installs the programs of `names` that are missing. Fails with `ProgramsMissing` if installing is not allowed or not
+ * possible.
+ */
 export const ensureInstalled = Effect.fnUntraced(function* (
   names: ReadonlyArray<string>,
   installer: Installer

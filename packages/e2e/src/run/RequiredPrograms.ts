@@ -4,13 +4,13 @@ import { findInPath } from "./Which.ts"
 /** A program that the tests or the benchmarks need on this machine. */
 export interface RequiredProgram {
   readonly name: string
-  /** The Debian package that contains the program, or instructions to install the program. */
+  /** Name of the Debian package that contains the program, or an instruction to install the program. */
   readonly source: { readonly debian: string } | { readonly advice: string }
-  /** Services that start when the package is installed. `ensureInstalled` stops these services. */
+  /** Names of the services that Debian starts when it installs the package. `ensureInstalled` stops these services. */
   readonly services?: ReadonlyArray<string>
 }
 
-/** All required programs. */
+/** All programs that the tests or the benchmarks need. */
 export const requiredPrograms: ReadonlyArray<RequiredProgram> = [
   { name: "setpriv", source: { debian: "util-linux" } },
   { name: "unshare", source: { debian: "util-linux" } },
@@ -39,14 +39,14 @@ export const requiredPrograms: ReadonlyArray<RequiredProgram> = [
   }
 ]
 
-/** Returns the required programs with these names that are not in PATH. */
+/** Returns the programs of `names` that are not in PATH. Ignores names that `requiredPrograms` does not contain. */
 export const missingPrograms = (names: ReadonlyArray<string>) =>
   Effect.filter(
     requiredPrograms.filter(({ name }) => names.includes(name)),
     ({ name }) => Effect.map(findInPath(name), Option.isNone)
   )
 
-/** Formats the message about missing programs, with instructions to install them. */
+/** Returns a message that lists the missing programs, with instructions to install them. */
 export const formatMissing = (absent: ReadonlyArray<RequiredProgram>): string => {
   const debian = absent.flatMap(({ source }) => ("debian" in source ? [source.debian] : []))
   return [

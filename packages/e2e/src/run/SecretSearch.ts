@@ -1,22 +1,25 @@
-/** A secret with its name. */
+/** A secret to search for. Error messages show `name` instead of the secret. */
 export interface Secret {
   readonly name: string
   readonly secret: string
 }
 
-/** A place where a secret was found. `form` describes the encoding; `offset` is in bytes. */
+/**
+ * A secret that a text contains. `form` says how it is encoded there, such as `in base64`. `offset` is its position in
+ * bytes.
+ */
 export interface FoundSecret {
   readonly name: string
   readonly form: string
   readonly offset: number
 }
 
-/** Minimum length of the texts to search for. Shorter texts occur in files by chance. */
+/** Minimum length in characters of an encoded secret to search for. Shorter texts occur in files by chance. */
 export const minFormLength = 8
 
 /**
- * Returns the base64 and base64url forms of a text inside a longer text, for each of the three possible alignments.
- * Characters that also depend on adjacent bytes are left out.
+ * Returns the base64 and base64url encodings of a text that is a part of a longer text. The encoding depends on the
+ * position of the text modulo 3, so there are three of each. Leaves out characters that also depend on adjacent bytes.
  */
 const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
   [0, 1, 2].flatMap((skip) => {
@@ -29,8 +32,8 @@ const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
   })
 
 /**
- * Returns the forms in which a secret may appear: plain, escaped for a URL or JSON, in hexadecimal, and in base64 (once
- * or twice). Forms shorter than `minFormLength` are left out.
+ * Returns the encodings in which a secret may appear, each with a name (`form`). They are plain text, URL and JSON
+ * escapes, hexadecimal, base64, and base64 of base64. Leaves out encodings shorter than `minFormLength`.
  */
 export const secretForms = (secret: string): ReadonlyArray<readonly [form: string, text: string]> => {
   const once = base64(secret)
@@ -56,8 +59,8 @@ const keyOf = (bytes: Uint8Array, at: number): number =>
   0xfffff
 
 /**
- * Finds all forms of the secrets in one pass over the text. At each position, a hash of the next four bytes selects the
- * forms that may begin there.
+ * Finds all secrets in a text, in all encodings that `secretForms` returns. Passes over the text only once. At each
+ * position, a hash of the next four bytes selects the encodings that may begin there.
  */
 export const find = (text: Uint8Array, secrets: ReadonlyArray<Secret>): ReadonlyArray<FoundSecret> => {
   const beginnings = new Map<

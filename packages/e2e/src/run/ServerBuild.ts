@@ -7,7 +7,10 @@ import { findInPath } from "./Which.ts"
 
 const sources = (name: string): string => fileURLToPath(new URL(`../../servers/${name}`, import.meta.url))
 
-/** Directory of the programs that were built from Go modules. Each file name contains a hash of the sources. */
+/**
+ * Returns the directory of the programs that were built from Go modules. The name of each program contains a hash of
+ * its sources.
+ */
 const cacheDirectory = Effect.gen(function* () {
   const path = yield* Path.Path
   const { env } = yield* ProcessEnvironment
@@ -25,8 +28,8 @@ const fingerprint = Effect.fnUntraced(function* (directory: string, files: Reado
 })
 
 /**
- * Returns the build command: `build.sh` if the Go module has this file, else `go build`. A module with main.go builds
- * its main package, other modules build the tool that go.mod names.
+ * Returns the command that builds a Go module with these files. If the module has a `build.sh`, the command runs it.
+ * Otherwise `go build` builds the main package, or the tool that go.mod names if there is no main.go.
  */
 const build = (files: ReadonlyArray<string>, target: string): readonly [string, ...Array<string>] =>
   files.includes("build.sh")
@@ -43,8 +46,9 @@ const build = (files: ReadonlyArray<string>, target: string): readonly [string, 
       ]
 
 /**
- * Returns the path of the program (or directory) that is built from the Go module `servers/NAME`. If the program is not
- * cached, builds it and announces the build through `say`. An interrupted build leaves nothing in the cache.
+ * Returns the path of the program that is built from the Go module `servers/NAME`. For some modules, it is a directory
+ * of several files. If it is not cached, announces a build through `say` and builds it. An interrupted build leaves no
+ * program in the cache.
  */
 export const buildServer = Effect.fnUntraced(function* (
   name: string,
@@ -70,12 +74,12 @@ export const buildServer = Effect.fnUntraced(function* (
   return program
 }, Effect.scoped)
 
-/** Programs that have a stand-in. The stand-in is built if the original is not in PATH. */
+/** Names of programs that have a stand-in in `servers/`. The stand-in is built if the original is not in PATH. */
 const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
 
 /**
- * Returns the path of a program, and builds the program if needed. If the program has a stand-in, reports through
- * `say` whether the original or the stand-in is used.
+ * Returns the path of a program, and builds the program if necessary. Uses a program from PATH only if a stand-in
+ * exists for it. Reports through `say` whether the original or the stand-in is used.
  */
 export const findOrBuild = Effect.fnUntraced(function* (
   name: string,

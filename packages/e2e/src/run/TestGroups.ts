@@ -1,13 +1,19 @@
-/** A file or a folder of tests that can be run alone. */
+/** A test file, or a folder of test files, that can be run alone. */
 export interface TestGroup {
   readonly file: string
-  /** Names of the programs that the group requires. RequiredPrograms.ts lists the names. */
+  /** Names of the programs from `requiredPrograms` that the group needs. */
   readonly programs: ReadonlyArray<string>
-  /** Names of the programs in `servers/` that are built for the group. */
+  /** Names of the Go modules in `servers/` that are built for the group. */
   readonly servers: ReadonlyArray<string>
-  /** True if the group mostly waits, for example until a decision expires. These groups run last, in parallel. */
+  /**
+   * True if the group mostly waits, for example until a decision expires. Such groups run after all other groups, and
+   * in parallel.
+   */
   readonly isWaiting?: boolean
-  /** True if the group measures the program's memory. The program then sends no telemetry to the run's collector. */
+  /**
+   * True if the group measures the memory of registry-packages-proxy. The output of registry-packages-proxy is not
+   * collected then, and it sends no telemetry to the run's collector.
+   */
   readonly isMeasuring?: boolean
 }
 
@@ -24,7 +30,7 @@ const group = (
   servers
 })
 
-/** The groups of `npm run test:e2e -- GROUP...`. */
+/** The groups that `npm run test:e2e -- GROUP...` can run, by name. */
 export const testGroups = {
   registry: group("Registry", [...registry, "python3"]),
   clients: { ...group("ConcurrentClients", registry), isMeasuring: true },
@@ -74,10 +80,10 @@ export const groupNames = Object.keys(testGroups) as ReadonlyArray<GroupName>
 
 const all: ReadonlyArray<TestGroup> = Object.values(testGroups)
 
-/** The files of groups that mostly wait. */
+/** Test files of the groups that mostly wait. */
 export const waitingFiles = all.flatMap(({ file, isWaiting }) => (isWaiting === true ? [file] : []))
 
-/** The files of groups that measure the program's memory. */
+/** Test files of the groups that measure the memory of registry-packages-proxy. */
 export const measuringFiles = all.flatMap(({ file, isMeasuring }) => (isMeasuring === true ? [file] : []))
 
 export const isGroupName = (name: string): name is GroupName => Object.hasOwn(testGroups, name)

@@ -11,7 +11,7 @@ import * as ServerBuild from "./ServerBuild.ts"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
-/** An argument is not the name of a group. */
+/** An argument of the test run is not the name of a test group. */
 export class UnknownGroup extends Schema.TaggedError<UnknownGroup>()("UnknownGroup", {
   message: Schema.String
 }) {}
@@ -22,8 +22,8 @@ export class TestsFailed extends Schema.TaggedError<TestsFailed>()("TestsFailed"
 }) {}
 
 /**
- * Runs vitest in this process group, so that Ctrl-C reaches vitest. Afterwards, removes the TMPDIR of the tests, with
- * the files of interrupted tests.
+ * Runs vitest in this process group, so that Ctrl-C reaches vitest. Gives the tests their own TMPDIR and removes it
+ * afterwards, because interrupted tests leave files behind.
  */
 const vitest = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
@@ -50,8 +50,8 @@ const vitest = Effect.fnUntraced(function* (
 }, Effect.scoped)
 
 /**
- * Installs what the chosen groups require, builds the program and runs the groups. Then fails if the program's logs or
- * telemetry contain a secret.
+ * Installs the programs that the chosen groups require, builds registry-packages-proxy and runs the groups. Then fails
+ * if the collected logs or telemetry contain a secret.
  */
 export const run = Effect.gen(function* () {
   const { args } = yield* ProcessEnvironment
@@ -92,7 +92,10 @@ export const run = Effect.gen(function* () {
   Effect.tapError((error) => (error._tag === "TestsFailed" ? Effect.void : Console.error(error.message)))
 )
 
-/** Returns 0 for a success, vitest's exit code if tests failed, and 1 for any other failure. */
+/**
+ * Returns the exit code of a test run. It is 0 for a success, vitest's exit code if tests failed, and 1 for any other
+ * failure.
+ */
 export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
   const error = Cause.squash(exit.cause)

@@ -1,7 +1,7 @@
 import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect, FileSystem, Option, Path } from "effect"
 
-/** Returns the path of a program in PATH; none if there is no such program. */
+/** Returns the path of a program in PATH. None means that no directory of PATH contains it. */
 export const findInPath = Effect.fnUntraced(function* (name: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

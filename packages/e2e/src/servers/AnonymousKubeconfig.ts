@@ -1,4 +1,4 @@
-/** A kubeconfig for an API server that needs no credentials. */
+/** Returns a kubeconfig for the API server at the URL `server`, without credentials. */
 export const render = (server: string): string =>
   JSON.stringify({
     "current-context": "test",

@@ -1,8 +1,8 @@
 /**
- * A fake API server that floods a watch with events: `FloodingApiServer.ts PER_SECOND SECONDS`. The server prints its
- * address. A list returns 500 ModuleSources. A watch sends PER_SECOND changes per second. After SECONDS, the watch
- * sends a new ModuleSource named `last`, and the server prints `done` and how many times backpressure stopped the
- * watch.
+ * A fake API server that floods a watch with events. Usage: `FloodingApiServer.ts PER_SECOND SECONDS`. The server
+ * prints its address. A list request returns 500 ModuleSources. A watch sends PER_SECOND modifications of them per
+ * second. After SECONDS, the watch sends a new ModuleSource named `last`. Then the server prints `done`, and how many
+ * times it waited because of backpressure.
  */
 import { createServer, type ServerResponse } from "node:http"
 import { once } from "node:events"

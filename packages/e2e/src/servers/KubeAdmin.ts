@@ -5,13 +5,16 @@ import * as Eventually from "../machine/Eventually.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
-/** The API server responded with a status other than 2xx, or could not be reached (status 0). */
+/**
+ * The API server responded with a status other than 2xx, or the connection failed. `status` is 0 if the connection
+ * failed.
+ */
 export class AdminRequestFailed extends Schema.TaggedError<AdminRequestFailed>()("AdminRequestFailed", {
   message: Schema.String,
   status: Schema.Int
 }) {}
 
-/** The fields that determine an object's URL path. */
+/** The fields of a Kubernetes object that determine its URL path. */
 const Envelope = Schema.Struct({
   apiVersion: Schema.String,
   kind: Schema.String,
@@ -30,7 +33,7 @@ const pathOf = (object: Json): string => {
   return `${root}/${apiVersion}${within}/${plural}s/${encodeURIComponent(metadata.name)}`
 }
 
-/** Media types of PATCH requests. */
+/** Content-Type of PATCH requests, for each kind of patch. */
 const patches = {
   apply: "application/apply-patch+yaml",
   merge: "application/merge-patch+json"
@@ -101,12 +104,18 @@ export const make = (options: {
   })
 
   return {
-    /** Sends a request and returns the response body. Fails with `AdminRequestFailed` for a status other than 2xx. */
+    /**
+     * Sends a request and returns the response body. Fails with `AdminRequestFailed` if the connection fails or the
+     * status is not 2xx.
+     */
     send: done,
-    /** Creates or changes an object, like `kubectl apply --server-side`. */
+    /** Creates or changes an object, like `kubectl apply --server-side --force-conflicts`. */
     apply: (object: Json) =>
       Effect.asVoid(done("PATCH", `${pathOf(object)}?fieldManager=e2e&force=true`, object)),
-    /** Validates an object without applying it. Unknown fields are refused. */
+    /**
+     * Validates an object in the API server, without storing it. Fails if the object is invalid or contains unknown
+     * fields.
+     */
     dryRun: (object: Json) =>
       Effect.asVoid(
         done(
@@ -115,7 +124,7 @@ export const make = (options: {
           object
         )
       ),
-    /** Deletes an object; succeeds if it does not exist. */
+    /** Deletes an object. Succeeds if the object does not exist. */
     remove: (object: Json) =>
       Effect.asVoid(done("DELETE", pathOf(object))).pipe(
         Effect.catchIf(
@@ -123,12 +132,12 @@ export const make = (options: {
           () => Effect.void
         )
       ),
-    /** Returns the `metadata.uid` of an object. */
+    /** Returns the `metadata.uid` of an existing object. */
     uidOf: (object: Json) =>
       Effect.map(done("GET", pathOf(object)), (text) => decodeUid(JSON.parse(text)).metadata.uid),
-    /** Sends a GET request and returns the response body. */
+    /** Sends a GET request and returns the response body. Fails like `send`. */
     get: (path: string) => done("GET", path),
-    /** Waits until the API server is ready. */
+    /** Waits up to one minute until GET /readyz returns 200. */
     awaitReady: Eventually.value(
       "readiness of the API server",
       Effect.map(Effect.option(ask("GET", "/readyz")), (answer) =>
@@ -136,7 +145,10 @@ export const make = (options: {
       ),
       { times: 600, intervalMillis: 100 }
     ),
-    /** Waits until GET of a path returns 200. For a new kind, this takes some time after the CRD was created. */
+    /**
+     * Waits up to 30 s until a GET request for `path` returns 200. The API server serves the objects of a new CRD only
+     * after some time.
+     */
     awaitServed: (path: string) =>
       Eventually.isTrue(
         path,
@@ -149,5 +161,5 @@ export const make = (options: {
 
 export type KubeAdmin = ReturnType<typeof make>
 
-/** True for a JSON object. */
+/** True if the value is a JSON object. */
 export const isJsonObject = (value: unknown): value is Json => Predicate.isObject(value)

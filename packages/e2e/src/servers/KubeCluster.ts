@@ -11,7 +11,7 @@ import * as Ports from "../machine/Ports.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
-/** The program's service account. */
+/** The service account of registry-packages-proxy. */
 export const programServiceAccount = {
   namespace: "d8-cloud-instance-manager",
   name: "registry-packages-proxy"
@@ -19,10 +19,10 @@ export const programServiceAccount = {
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Path of the manifest with the program's permissions. */
+/** Path of the manifest that contains the permissions of registry-packages-proxy. */
 export const rbacFile = file("../../../deploy/rbac.yaml")
 
-/** Reads the objects of a YAML file. */
+/** Reads a YAML file with several documents, and returns the documents that are objects. */
 export const readObjects = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const documents = loadAll(yield* fs.readFileString(path))
@@ -31,13 +31,19 @@ export const readObjects = Effect.fnUntraced(function* (path: string) {
 
 const namespace = (name: string): Json => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
 
-/** Options of `make`. */
+/** Options of a cluster that `make` starts. */
 export interface ClusterOptions {
-  /** If true (the default), the cluster has the program's service account with the permissions of rbac.yaml. */
+  /**
+   * True if the cluster has the service account of registry-packages-proxy with the permissions of rbac.yaml. Default:
+   * true.
+   */
   readonly hasProgramAccount?: boolean
 }
 
-/** Starts etcd and a kube-apiserver with RBAC, and creates the ModuleSource CRD. Restarts do not change the ports. */
+/**
+ * Starts etcd and a kube-apiserver with RBAC, and creates the ModuleSource CRD. A restart of the kube-apiserver does
+ * not change its port. `program` is the path of the program that contains both.
+ */
 export const make = Effect.fnUntraced(function* (
   program: string,
   { hasProgramAccount = true }: ClusterOptions = {}
@@ -126,7 +132,7 @@ export const make = Effect.fnUntraced(function* (
   )
   yield* admin.awaitServed("/apis/deckhouse.io/v1alpha1/modulesources")
 
-  /** Issues a token for an existing service account. */
+  /** Issues a token for an existing service account. By default, the token is valid for one hour. */
   const tokenOf = Effect.fnUntraced(function* (
     { name, namespace }: { readonly name: string; readonly namespace: string },
     lifetimeSeconds: number = 3600,
@@ -163,7 +169,7 @@ export const make = Effect.fnUntraced(function* (
     return at(name)
   })
 
-  /** Writes a kubeconfig for the program, and a file with the program's token. */
+  /** Writes a kubeconfig for registry-packages-proxy, and the file with the token that the kubeconfig refers to. */
   const programKubeconfig = Effect.fnUntraced(function* (name: string, token: string) {
     const tokenFile = at(`${name}.token`)
     yield* fs.writeFileString(tokenFile, token, { mode: 0o600 })
@@ -173,7 +179,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     admin,
     port,
-    /** Paths of the CA certificate and of the private key that signs service account tokens. */
+    /** Paths of the CA certificate, and of the private key that signs service account tokens. */
     files: { authority: at("ca.crt"), accountKey: at("sa.key") },
     tokenOf,
     programKubeconfig,
@@ -191,7 +197,10 @@ export const make = Effect.fnUntraced(function* (
         () => body,
         () => Effect.orDie(Effect.flatMap(start, (started) => Ref.set(daemon, started)))
       ),
-    /** Runs `body` with a second API server of the same etcd. The program does not know the second API server. */
+    /**
+     * Runs `body` with a second API server that uses the same etcd. registry-packages-proxy is not connected to the
+     * second API server.
+     */
     throughAnotherServer: <A, E, R>(body: (admin: KubeAdmin.KubeAdmin) => Effect.Effect<A, E, R>) =>
       Effect.scoped(
         Effect.gen(function* () {
@@ -202,7 +211,7 @@ export const make = Effect.fnUntraced(function* (
           return yield* body(admin)
         })
       ),
-    /** Compacts etcd's whole history. */
+    /** Compacts etcd's history up to the current revision, so that no watch can resume from an earlier one. */
     compact: Command.run(program, ["compact", etcdUrl])
   }
 })

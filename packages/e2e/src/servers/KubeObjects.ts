@@ -5,14 +5,16 @@ import {
 
 type Json = Readonly<Record<string, unknown>>
 
-/** The registry that a ModuleSource or Secret describes. `host` may contain a port; `ca` is PEM. */
+/** The registry that a ModuleSource or Secret describes. `host` may contain a port, and `ca` is PEM. */
 export interface RegistryProperties {
   readonly host: string
   readonly credentials: HostCredentials
   readonly ca: string
 }
 
-/** A ModuleSource. It has only fields that the CRD of ModuleSource defines. */
+/**
+ * Returns a ModuleSource for a repository path of the registry. It has only fields that the ModuleSource CRD defines.
+ */
 export const moduleSource = (
   name: string,
   path: string,
@@ -26,7 +28,7 @@ export const moduleSource = (
   }
 })
 
-/** The Secret of the cluster's own registry. */
+/** Returns the Secret that describes the cluster's own registry. */
 export const registrySecret = (path: string, { ca, host, credentials }: RegistryProperties): Json => ({
   apiVersion: "v1",
   kind: "Secret",

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto"
 
-/** Issuer and audience of the API server's tokens. */
+/** Issuer and default audience of service account tokens. */
 export const tokenIssuer = "https://kubernetes.default.svc"
 
-/** The key that signs tokens of service accounts. */
+/** The key pair for service account tokens. `key` is the private key that signs them. */
 export interface SigningKey {
   readonly privatePem: string
   readonly publicPem: string
@@ -28,7 +28,10 @@ export interface TokenSubject {
   readonly uid: string
 }
 
-/** Signs a token like the API server, but with any lifetime. The API server issues tokens for at least ten minutes. */
+/**
+ * Returns a signed service account token with any lifetime, even a negative one. The API server itself issues no token
+ * for less than ten minutes.
+ */
 export const make = (
   key: SigningKey,
   account: TokenSubject,

@@ -1,9 +1,9 @@
 /**
- * A fake API server for reviews: `ReviewServer.ts GOOD_TOKEN`. The user of GOOD_TOKEN may do everything; other tokens
- * are invalid. The server has no objects. A review takes 3 ms, so that reviews overlap. GET /counts returns the number
- * of TokenReviews, and the largest number of reviews that were in progress at the same time. After GET /silence,
- * reviews get no response. After GET /resume, new reviews get responses again. Reviews sent during the silence get
- * none.
+ * A fake API server that responds to reviews and has no objects. Usage: `ReviewServer.ts GOOD_TOKEN`. The user of
+ * GOOD_TOKEN may do everything, and other tokens are invalid. A review takes at least 3 ms, so that reviews overlap.
+ * GET /counts returns the number of TokenReviews, and the largest number of reviews that were in progress at the same
+ * time. After GET /silence, reviews get no response. After GET /resume, new reviews get responses again. Reviews sent
+ * during the silence never get a response.
  */
 import { createServer, type ServerResponse } from "node:http"
 
@@ -21,7 +21,7 @@ const statusOf = (path: string, spec: { readonly token?: string }): object => {
     : { authenticated: false }
 }
 
-/** Responds with 404, with an empty list, or with a watch without events. */
+/** Responds with 404 to the request for a Secret, with no items to a list, and with no events to a watch. */
 const respondEmpty = (path: string, response: ServerResponse): void => {
   if (path.includes("/secrets/")) return void response.writeHead(404).end("{}")
   response.writeHead(200, { "content-type": "application/json" })

@@ -5,7 +5,7 @@ import * as Ports from "../machine/Ports.ts"
 
 const nowhere = "127.0.0.1:1"
 
-/** Starts tinyproxy, a forward proxy, on a loopback port. */
+/** Starts tinyproxy, a forward proxy that requires a password, on a loopback port. */
 export const start = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -31,15 +31,15 @@ export const start = Effect.gen(function* () {
   return {
     url,
     /**
-     * Requests a tunnel to a closed port and returns the target of this tunnel. In `tunnels`, the target comes after
-     * those of all earlier requests.
+     * Requests a tunnel to a closed port, and returns the target of this tunnel. Once `tunnelTargets` contains this
+     * target, it also contains the targets of all earlier requests.
      */
-    awaitEarlierRequests: Effect.as(
+    requestProbeTunnel: Effect.as(
       Effect.ignore(Command.run("curl", ["-sS", "--proxy", url, "--proxytunnel", `http://${nowhere}/`])),
       nowhere
     ),
     password: user.password,
-    /** The targets of all requested tunnels. */
+    /** Returns the targets of all tunnels that clients have requested so far, each as `host:port`. */
     tunnelTargets: () =>
       daemon.lines().flatMap((line) => /Request \(.*\): CONNECT (\S+)/.exec(line)?.[1] ?? [])
   }

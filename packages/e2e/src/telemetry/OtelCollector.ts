@@ -6,7 +6,7 @@ import * as ServerBuild from "../run/ServerBuild.ts"
 
 const signals = ["traces", "metrics", "logs"] as const
 
-/** The collector's configuration, in JSON, which is valid YAML. */
+/** Returns the collector's configuration as JSON, because JSON is valid YAML. */
 const configuration = (port: number, fileOf: (signal: string) => string) =>
   JSON.stringify({
     receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
@@ -21,7 +21,10 @@ const configuration = (port: number, fileOf: (signal: string) => string) =>
     }
   })
 
-/** Starts the OpenTelemetry Collector, which writes the received data to files. The end of the scope stops it. */
+/**
+ * Starts the OpenTelemetry Collector, which writes the received telemetry to files. The end of the scope stops the
+ * collector.
+ */
 export const start = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -46,9 +49,9 @@ export const start = Effect.gen(function* () {
   yield* Effect.raceFirst(Eventually.isTrue("the collector's port", isUp), daemon.exited)
   return {
     endpoint,
-    /** Stops the collector. Afterwards, the files contain all received data. */
+    /** Stops the collector. Afterwards, its files contain all telemetry that it has received. */
     stop: daemon.stop(),
-    /** Returns the received data of a signal, one JSON object per line; empty if no data was received. */
+    /** Returns the received telemetry of a signal, as one JSON object per line. Empty if none was received. */
     receivedData: (signal: (typeof signals)[number]) =>
       fs.readFileString(fileOf(signal)).pipe(Effect.orElseSucceed(() => ""))
   }

@@ -35,7 +35,7 @@ const Query = Schema.fromJsonString(
   })
 )
 
-/** The configuration of Prometheus, in JSON, which is valid YAML. */
+/** Returns the configuration of Prometheus as JSON, because JSON is valid YAML. */
 const configuration = (options: {
   readonly target: string
   readonly tokenFile: string
@@ -57,8 +57,8 @@ const configuration = (options: {
   })
 
 /**
- * Starts Debian's Prometheus. It scrapes `target` (`host:port`) over HTTPS with the token, and evaluates the rules. The
- * end of the scope stops Prometheus.
+ * Starts Debian's Prometheus. It scrapes `target` (`host:port`) over HTTPS with the token, and evaluates the alerting
+ * rules. The end of the scope stops Prometheus.
  */
 export const start = Effect.fnUntraced(function* (options: {
   readonly target: string
@@ -90,12 +90,12 @@ export const start = Effect.fnUntraced(function* (options: {
   )
   yield* Effect.raceFirst(Eventually.isTrue("Prometheus", isReady), daemon.exited)
   return {
-    /** The labels of the firing alerts. */
+    /** Returns the labels of each firing alert. */
     firingAlerts: Effect.map(
       Effect.flatMap(get("/api/v1/alerts"), Schema.decodeUnknownEffect(Alerts)),
       ({ data }) => data.alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels)
     ),
-    /** The names of the rules that Prometheus could not evaluate. */
+    /** Returns the names of the rules that Prometheus could not evaluate. */
     unhealthyRules: Effect.map(
       Effect.flatMap(get("/api/v1/rules"), Schema.decodeUnknownEffect(Rules)),
       ({ data }) =>

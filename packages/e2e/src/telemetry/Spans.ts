@@ -30,10 +30,10 @@ const Line = Schema.fromJsonString(
 )
 const decodeLine = Schema.decodeUnknownSync(Line)
 
-/** A span as the collector received it. */
+/** A span in OTLP's JSON format, as the collector writes it to its file. */
 export type Span = typeof OtlpSpan.Type
 
-/** Parses the spans of a collector's file. */
+/** Parses `text`, which is the content of the collector's file for traces, and returns all spans. */
 export const parse = (text: string): ReadonlyArray<Span> =>
   text
     .split("\n")
@@ -49,12 +49,12 @@ const valueOf = (attributes: Values | undefined, name: string): string | undefin
   return found === undefined ? undefined : String(found)
 }
 
-/** Returns an attribute of a span as text; undefined if the span does not have the attribute. */
+/** Returns the value of a span's attribute as text. Undefined means that the span does not have the attribute. */
 export const attribute = ({ attributes }: Span, name: string): string | undefined => valueOf(attributes, name)
 
 const isFailed = ({ status }: Span): boolean => status?.code === 2
 
-/** Returns the status, cache result, error and events of a span, for its line in a tree. */
+/** Returns the texts that follow the span's name in a line of the tree: status, cache result, error type and events. */
 const details = (span: Span): ReadonlyArray<string> => {
   const shown = [
     attribute(span, "http.response.status_code"),
@@ -65,7 +65,9 @@ const details = (span: Span): ReadonlyArray<string> => {
   return [...shown.flatMap((text) => (text === undefined ? [] : [text])), ...events]
 }
 
-/** Formats a trace as an indented tree with one line for each span. Spans with one parent are sorted by start time. */
+/**
+ * Formats a trace as an indented tree with one line for each span. Spans with the same parent are sorted by start time.
+ */
 export const formatTree = (spans: ReadonlyArray<Span>, traceId: string): string => {
   const own = spans
     .filter((span) => span.traceId === traceId)

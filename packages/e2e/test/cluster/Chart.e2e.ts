@@ -52,7 +52,7 @@ const everything = {
   }
 }
 
-/** Chart values by purpose. The API server validates the objects that the chart renders with these values. */
+/** Values of the chart, by purpose. The API server validates the objects that helm renders with each of them. */
 const matrix: Readonly<Record<string, Json>> = {
   "the defaults": {},
   "high availability": { highAvailability: true },

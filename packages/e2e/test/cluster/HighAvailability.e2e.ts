@@ -12,12 +12,12 @@ import { showLogsOnFailure } from "../../src/machine/Logs.ts"
 import * as Eventually from "../../src/machine/Eventually.ts"
 import { layerOptions } from "../../src/fixtures/RegistryFixture.ts"
 
-/** The memory that the chart requests for the program, in MiB. */
+/** The memory that the chart requests for registry-packages-proxy, in MiB. */
 const requested = 128
 
 /**
- * Asserts that no download failed, that each pod pulled each package at most once, and that the peak memory stayed
- * below 1.2 times the memory request.
+ * Asserts that clients downloaded more than 100 packages and that no download failed. Asserts that each pod pulled each
+ * package at most once, and that no replica exceeded 1.2 times its memory request.
  */
 const assertHeld = (result: Load.LoadResult, images: ReadonlyArray<LayoutImage>) => {
   assert.deepStrictEqual(result.failed, [])

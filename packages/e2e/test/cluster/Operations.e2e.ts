@@ -17,14 +17,14 @@ import { layerOptions, RegistryFixture } from "../../src/fixtures/RegistryFixtur
 
 const replaced = fileURLToPath(new URL("../../fixtures/replaced-service.yaml", import.meta.url))
 
-/** Makes a shell for the commands of the documentation. The variable `digest` contains the digest of the image. */
+/** Makes a shell for the commands in docs/operations.md. Its variable `digest` contains the digest of the image. */
 const shellFor = (image: LayoutImage | undefined) =>
   Effect.gen(function* () {
     const { helm } = yield* ClusterFixture
     return yield* DocCommands.makeShell({ ...helm.shellVariables, digest: image?.digest ?? "" })
   })
 
-/** Asserts the status of a package request with the clients' token, for every master. */
+/** Sends a package request with the clients' token to each master, and asserts the status of each response. */
 const serves = Effect.fnUntraced(function* (image: LayoutImage | undefined, status = 200) {
   const token = yield* Replicas.clientToken
   for (const endpoint of yield* Replicas.endpoints) {

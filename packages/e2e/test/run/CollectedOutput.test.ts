@@ -3,7 +3,10 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as CollectedOutput from "../../src/run/CollectedOutput.ts"
 
-/** Simulates a run: registers `secret`, sends `sent` as telemetry, and searches for the secret. */
+/**
+ * Simulates a test run. Registers `secret`, sends `sent` to the run's telemetry collector, and returns the result of
+ * the search.
+ */
 const run = (secret: string, sent: string) =>
   Effect.gen(function* () {
     const collected = yield* CollectedOutput.make

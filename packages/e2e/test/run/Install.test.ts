@@ -11,7 +11,7 @@ interface Machine {
   readonly installs?: ReadonlyArray<string>
   readonly mayInstall?: boolean
   readonly isRoot?: boolean
-  /** The first `failures` calls of `apt-get install` fail. */
+  /** Number of calls of `apt-get install` that fail before the first successful call. */
   readonly failures?: number
 }
 

@@ -2,66 +2,75 @@ import { Effect, FileSystem, Path, Schema } from "effect"
 import * as Command from "../../run/Command.ts"
 import * as ServerBuild from "../../run/ServerBuild.ts"
 
-/** Environment variables, such as `HTTP_PROXY` and `NO_PROXY`. */
+/** Environment variables of a client, such as `HTTP_PROXY` and `NO_PROXY`. */
 export type EnvironmentVariables = Readonly<Record<string, string>>
 
-/** Asks go-containerregistry to pull the last layer of an image. */
+/** Parameters of a pull by go-containerregistry, which pulls only the last layer of the image. */
 export interface PullQuestion {
-  /** `host[:port]/name`. */
+  /** Repository of the image, as `host[:port]/name`. */
   readonly repository: string
   readonly digest: string
   readonly scheme: "http" | "https"
   readonly platform: string
   /** Text of a config.json for go-containerregistry's DefaultKeychain. If undefined, the pull is anonymous. */
   readonly dockerConfig?: string | undefined
-  /** PEM of the trusted CAs. If undefined, the system's CAs are trusted. */
+  /** PEM of the CAs that go-containerregistry trusts. If undefined, it trusts the CAs of the system. */
   readonly ca?: string | undefined
-  /** The environment variables of the pull. */
+  /** Proxy environment variables of the pull. */
   readonly environment?: EnvironmentVariables | undefined
 }
 
-/** Asks for the credentials that the kubelet tries for an image. */
+/** A question about the credentials that the kubelet tries when it pulls an image. */
 export interface CredentialsQuestion {
-  /** Text of a config.json. */
+  /** Text of the config.json that the kubelet reads. */
   readonly dockerConfig: string
-  /** `host[:port]/name`. */
+  /** The image, as `host[:port]/name`. */
   readonly image: string
 }
 
-/** Asks which routes httpproxy chooses for the URLs, with a value of NO_PROXY. */
+/** A question about the routes that httpproxy chooses for the URLs, with this value of NO_PROXY. */
 export interface RoutesQuestion {
   readonly noProxy: string
   readonly urls: ReadonlyArray<string>
 }
 
-/** A question to the program `servers/oracle`, which calls the other clients' Go code. */
+/** A question to the Go program in `servers/oracle`. The program finds the answer with the other clients' own code. */
 export type Question =
   | { readonly pull: PullQuestion }
   | { readonly credentials: CredentialsQuestion }
   | { readonly routes: RoutesQuestion }
 
-/** The route that a client chooses for a request. `invalid` means that the client refuses the URL. */
+/**
+ * The route that a client chooses for a URL. `proxied` is the route through a forward proxy. `invalid` means that the
+ * client refuses the URL.
+ */
 export const Route = Schema.Literals(["direct", "proxied", "invalid"])
 export type Route = typeof Route.Type
 
-/** The answer to one question. It has the field for the kind of the question, or `error`. */
+/**
+ * The answer to one question. It contains `sha256`, `credentials` or `routes`, depending on the question, or else
+ * `error`.
+ */
 const Answer = Schema.Struct({
   id: Schema.Int,
   error: Schema.optionalKey(Schema.String),
   /** SHA-256 of the pulled layer, in hexadecimal. */
   sha256: Schema.optionalKey(Schema.String),
-  /** The credentials in the order in which the kubelet tries them; absent if there are none. */
+  /** Credentials in the order in which the kubelet tries them. Absent if the kubelet tries none. */
   credentials: Schema.optionalKey(
     Schema.Array(Schema.Struct({ username: Schema.String, password: Schema.String }))
   ),
-  /** The routes in the order of the question's URLs. */
+  /** Routes in the order of the question's URLs. */
   routes: Schema.optionalKey(Schema.Array(Route))
 })
 export type Answer = typeof Answer.Type
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Answer))
 
-/** Sends all questions to one run of `servers/oracle`. Returns the answers in the order of the questions. */
+/**
+ * Runs `servers/oracle` once with all questions. Returns the answers in the order of the questions. An answer is
+ * undefined if the program printed none.
+ */
 export const ask = Effect.fnUntraced(function* (questions: ReadonlyArray<Question>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

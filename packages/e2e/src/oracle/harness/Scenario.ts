@@ -13,27 +13,28 @@ import type { EnvironmentVariables } from "./Oracle.ts"
 
 /** A running registry with an image, and the settings with which a client pulls the image. */
 export interface PullFixture {
-  /** `host[:port]/name`: `spec.registry.repo` of a ModuleSource. */
+  /** Repository of the image as `host[:port]/name`, the format of `spec.registry.repo` in a ModuleSource. */
   readonly repo: string
   readonly scheme: "http" | "https"
-  /** The digest to pull. */
+  /** Digest of the manifest or index that the client pulls. */
   readonly digest: Digest
-  /** The client's config.json, as text. Absent: the client has no credentials. */
+  /** Text of the client's config.json. Absent if the client has no credentials. */
   readonly dockerConfig?: string
-  /** The credentials that the registry accepts. Absent: the registry requires no credentials. */
+  /** Credentials that the registry accepts. Absent if the registry requires no credentials. */
   readonly acceptedCredentials?: BasicCredentials
-  /** PEM of the authorities that the client trusts. Absent: those of the system. */
+  /** PEM of the authorities that the client trusts. If absent, the client trusts the authorities of the system. */
   readonly trustedCa?: string
-  /** The client's environment variables. Default: none. */
+  /** Environment variables of the client. Default: none. */
   readonly clientEnvironment?: EnvironmentVariables
-  /** The bytes of the package that the client must receive. */
+  /** Bytes of the package that the client must receive. */
   readonly content: Uint8Array
-  /** Number of requests so far to all registries involved. */
+  /** Number of requests that all registries of the scenario have received so far. */
   readonly requestCount: Effect.Effect<number>
 }
 
 /**
- * A pull to compare clients by. `fixture` is made anew for each client, so that the clients do not affect each other.
+ * A pull with which the tests compare clients. `fixture` starts a new registry for each client, so that the clients do
+ * not affect each other.
  */
 export interface Scenario {
   readonly name: string
@@ -41,52 +42,57 @@ export interface Scenario {
   readonly fixture: Effect.Effect<PullFixture, never, Scope.Scope>
 }
 
-/** The credentials of a registry that requires any. */
+/** Credentials that the registry of a scenario accepts, unless the scenario sets others. */
 export const defaultCredentials: BasicCredentials = { username: "reader", password: "right-password" }
 
-/** Text of a config.json with one entry. */
+/** Returns the text of a config.json with one entry for `host`. */
 export const dockerConfigWith = (host: string, entry: unknown): string =>
   JSON.stringify({ auths: { [host]: entry } })
 
 export const encodeBase64 = (text: string | Uint8Array): string => Buffer.from(text).toString("base64")
 
-/** The config.json entry with `defaultCredentials`. */
+/** Entry of a config.json that contains `defaultCredentials`. */
 export const validAuthEntry = {
   auth: encodeBase64(`${defaultCredentials.username}:${defaultCredentials.password}`)
 }
 
-/** The bytes of the default package. */
+/** Bytes of the package that clients pull by default. */
 export const defaultContent = RegistryBlob.randomBytes(12, 5000)
 
 const repository = "group/modules"
 
 /**
- * The differences of a scenario from the default: a pull of the default package over plain HTTP, without credentials.
+ * Options of a scenario. By default, the client pulls an image with `defaultContent` over plain HTTP, without
+ * credentials.
  */
 export interface ScenarioOptions {
-  /** Registry: its initial state, such as the credentials that it requires. */
+  /** Options of the registry at its start, for example the credentials that it requires. */
   readonly registryOptions?: TestRegistryOptions
-  /** Registry: serves HTTPS with a certificate of a new authority. Client: trusts this authority. Default: false. */
+  /** True if the registry serves HTTPS with a certificate of a new authority that the client trusts. Default: false. */
   readonly isHttps?: boolean
-  /** Client: the requested platform. Default: `linux/amd64`. */
+  /** Platform that the client requests. Default: `linux/amd64`. */
   readonly platform?: string
-  /** Registry: the image that the client pulls. Default: an image with the default package. */
+  /** Image that the client pulls from the registry. Default: an image with `defaultContent`. */
   readonly image?: RegistryImage.RegistryImage
-  /** The bytes of the package in `image`, which the client must receive. Default: the default package. */
+  /** Bytes of the package in `image`, which the client must receive. Default: `defaultContent`. */
   readonly content?: Uint8Array
-  /** Registry: other images in the same repository. */
+  /** Images in the same repository in addition to `image`. */
   readonly otherImages?: ReadonlyArray<RegistryImage.RegistryImage>
   /**
-   * Client: returns the text of its config.json for the registry's `host`. Default: `validAuthEntry` if the registry
-   * requires credentials, else no config.json.
+   * Returns the text of the client's config.json for the registry at `host`. Default: a config.json with
+   * `validAuthEntry` if the registry requires credentials, otherwise none.
    */
   readonly dockerConfig?: (host: string) => string
-  /** Registry: changes it after its start. Returns other registries whose requests are counted too. */
+  /**
+   * Changes the registry after its start. May start more registries and return them, so that their requests are counted
+   * too.
+   */
   readonly prepareRegistry?: (
     registry: TestRegistry["Service"]
   ) => Effect.Effect<void | ReadonlyArray<TestRegistry["Service"]>, never, Scope.Scope>
   /**
-   * Client: returns the PEM of the authorities that it trusts. The argument is the default: the registry's authority.
+   * Returns the PEM of the authorities that the client trusts, or undefined for those of the system. Default:
+   * `registryCa`, the authority of the registry's certificate.
    */
   readonly trustedCa?: (registryCa: string | undefined) => string | undefined
 }
@@ -99,7 +105,7 @@ const requestCountOf = (registries: ReadonlyArray<TestRegistry["Service"]>): Eff
 
 const issue = (authority: Certificates.CertificateAuthority) => authority.issue()
 
-/** A scenario with one registry. */
+/** Returns a scenario in which the client pulls an image from a test registry. */
 export const scenario = (name: string, options: ScenarioOptions = {}): Scenario => ({
   name,
   platform: (options.platform ?? "linux/amd64") as Platform,

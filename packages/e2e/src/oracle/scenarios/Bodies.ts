@@ -28,7 +28,7 @@ const labelled = ["aws-chunked", "x-gzip", "gzip", "br", "UTF-8", "binary", "non
     )
 )
 
-/** A manifest with a Content-Encoding and a body that really has this encoding. */
+/** Returns a scenario in which the registry encodes the manifest and sends the matching Content-Encoding. */
 const encoded = (coding: string, encode: (bytes: Uint8Array) => Uint8Array): Scenario =>
   scenario(`manifest: encoded as ${coding}`, {
     prepareRegistry: (registry) =>
@@ -54,7 +54,10 @@ const bigHead = (size: number): Fault =>
 
 const big = RegistryBlob.randomBytes(13, 300_000)
 
-/** A blob whose first response is aborted. The request for the rest of the blob gets the faults `rest`. */
+/**
+ * Returns a scenario in which the registry aborts its first blob response. The client's request for the remaining bytes
+ * gets the faults `rest`.
+ */
 const resumed = (name: string, rest: ReadonlyArray<Fault>): Scenario =>
   scenario(name, {
     image: RegistryImage.ofPackage(big),
@@ -68,7 +71,7 @@ const resumed = (name: string, rest: ReadonlyArray<Fault>): Scenario =>
 
 const status = (code: number): Fault => ({ _tag: "Status", status: code })
 
-/** Scenarios with unusual or faulty responses, and with resumed downloads. */
+/** Scenarios with unusual or faulty manifest and blob responses, and with resumed blob downloads. */
 export const bodies: ReadonlyArray<Scenario> = [
   ...labelled,
   encoded("gzip", gzipSync),

@@ -16,7 +16,9 @@ const bearer: RegistryAuth = { _tag: "Bearer", ...defaultCredentials }
 const entry = (value: unknown) => (host: string) => dockerConfigWith(host, value)
 const wrongEntry = { auth: encodeBase64(`${defaultCredentials.username}:wrong`) }
 
-/** A registry with Basic authentication that sends `challenge` as its WWW-Authenticate field. */
+/**
+ * Returns a scenario with Basic authentication in which the registry sends `challenge` as its WWW-Authenticate header.
+ */
 const withChallenge = (name: string, challenge: string): Scenario =>
   scenario(`challenge: ${name}`, {
     registryOptions: { auth: basic },
@@ -29,8 +31,8 @@ const withChallenge = (name: string, challenge: string): Scenario =>
   })
 
 /**
- * Makes a registry hide its repositories: anonymous requests for manifests and blobs get the status `anonymous`.
- * Anonymous requests for `/v2/` get 200 if `ping` is 200, otherwise the registry's challenge.
+ * Makes a registry hide its repositories from anonymous clients. Their requests for manifests and blobs get the status
+ * `anonymous`. Their requests for `/v2/` get 200 if `ping` is 200, otherwise the registry's challenge.
  */
 const hiding = (registry: TestRegistry["Service"], anonymous: number, ping: number, auth: RegistryAuth) =>
   registry.setOverride((request, byRules) => {

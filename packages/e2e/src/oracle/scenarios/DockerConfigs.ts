@@ -6,7 +6,7 @@ import {
   type Scenario
 } from "../harness/Scenario.ts"
 
-/** The prefix of the names of the scenarios in this file. */
+/** Prefix of the names of all scenarios in `dockerConfigs`. */
 export const dockerConfigPrefix = "docker config: "
 
 const auth = { _tag: "Basic", ...defaultCredentials } as const
@@ -16,7 +16,7 @@ const pair = `${defaultCredentials.username}:${defaultCredentials.password}`
 const reading = (name: string, dockerConfig: (host: string) => string): Scenario =>
   scenario(`${dockerConfigPrefix}${name}`, { registryOptions: { auth }, dockerConfig })
 
-/** A client whose docker config has `entries` in this order. */
+/** Returns a scenario in which the client's docker config has exactly these entries, in this order. */
 const keys = (
   name: string,
   entries: (host: string) => ReadonlyArray<readonly [key: string, entry: unknown]>
@@ -24,7 +24,9 @@ const keys = (
 
 const entry = (name: string, value: unknown): Scenario => keys(name, (host) => [[host, value]])
 
-/** A registry whose password is `secret`, and a client that knows the password. */
+/**
+ * Returns a scenario in which the registry requires the password `secret`, and the client's docker config contains it.
+ */
 const password = (name: string, secret: string): Scenario =>
   scenario(`${dockerConfigPrefix}${name}`, {
     registryOptions: { auth: { ...auth, password: secret } },
@@ -34,7 +36,7 @@ const password = (name: string, secret: string): Scenario =>
       })
   })
 
-/** Scenarios with different docker configs. The repository is `group/modules`. */
+/** Scenarios in which the client has different docker configs. The repository is `group/modules`. */
 export const dockerConfigs: ReadonlyArray<Scenario> = [
   keys("https:// before the host", (host) => [[`https://${host}`, validAuthEntry]]),
   keys("http:// before the host", (host) => [[`http://${host}`, validAuthEntry]]),

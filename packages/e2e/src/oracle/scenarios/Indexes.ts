@@ -16,7 +16,9 @@ const platform = (text: string): Json => {
   return { os, architecture, ...(variant === undefined ? {} : { variant }) }
 }
 
-/** An entry of an index; undefined fields are omitted. */
+/**
+ * Returns an index entry for the image `of`. `changes` replaces fields of the entry, and undefined values remove them.
+ */
 const child = (of: Image, changes: Json = {}): Json => ({
   mediaType: of.mediaType,
   digest: of.digest,
@@ -45,8 +47,8 @@ const index = (name: string, json: Json, about: ScenarioOptions = {}): Scenario 
   })
 
 /**
- * An index with an entry for each platform in `offered`, requested for the platform `wanted`. `isServed` of the result
- * is true if the client chose the first entry.
+ * Returns a scenario with an index that has an entry for each platform in `offered`. The client requests the platform
+ * `wanted`. `isServed` is true only if the client chooses the first entry.
  */
 const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): Scenario =>
   index(
@@ -55,18 +57,24 @@ const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): 
     { platform: wanted }
   )
 
-/** Like `choosing`, for choices by containerd's rules for variants. go-containerregistry does not have these rules. */
+/**
+ * Returns a `choosing` scenario that containerd's rules for platform variants decide. go-containerregistry does not
+ * have these rules.
+ */
 const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Scenario =>
   choosing(wanted, offered, "variants: ")
 
-/** An index of two entries. The client must choose the second one. `odd` replaces fields of the first one. */
+/**
+ * Returns a scenario with an index of two entries. The client must choose the second entry. `odd` replaces fields of
+ * the first entry.
+ */
 const beside = (name: string, odd: Json): Scenario =>
   index(
     `a sibling with ${name}`,
     document([{ ...on(decoy, "linux/arm64"), ...odd }, on(image, "linux/amd64")])
   )
 
-/** Like `beside`, for a first entry that go-containerregistry rejects together with the whole index. */
+/** Returns a `beside` scenario in which go-containerregistry rejects the whole index because of the first entry. */
 const besideOdd = (name: string, odd: Json): Scenario => beside(`odd types: ${name}`, odd)
 
 const nested = (depth: number): Scenario => {
@@ -82,7 +90,7 @@ const nested = (depth: number): Scenario => {
   })
 }
 
-/** Scenarios in which the client must choose an entry of an image index. */
+/** Scenarios in which the client pulls an image index and must choose one of its entries. */
 export const indexes: ReadonlyArray<Scenario> = [
   scenario("index: docker's manifest list", {
     image: RegistryImage.index([{ image, platform: "linux/amd64" }], { format: "docker" })

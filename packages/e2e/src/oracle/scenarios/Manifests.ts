@@ -6,7 +6,7 @@ import { defaultContent, scenario, type ScenarioOptions, type Scenario } from ".
 const blob = RegistryBlob.fromBytes(defaultContent)
 const layerType = "application/vnd.oci.image.layer.v1.tar+gzip"
 
-/** A descriptor; undefined fields are omitted. */
+/** Returns the descriptor of the package layer. `changes` replaces its fields, and undefined values remove them. */
 const descriptor = (changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
   mediaType: layerType,
   digest: blob.digest,
@@ -27,7 +27,10 @@ const manifest = (name: string, text: string, about: ScenarioOptions = {}): Scen
   return scenario(`manifest: ${name}`, { image: { ...image, blobs: [blob] }, ...about })
 }
 
-/** A manifest with odd values in fields that a pull does not need. go-containerregistry rejects such a manifest. */
+/**
+ * Returns a scenario whose manifest has odd values in fields that a pull does not need. go-containerregistry rejects
+ * this manifest.
+ */
 const unused = (name: string, text: string): Scenario => manifest(`not used and odd: ${name}`, text)
 
 const document = (changes: Readonly<Record<string, unknown>> = {}): string =>

@@ -16,8 +16,8 @@ interface ProxyOptions {
 }
 
 /**
- * A registry that is reachable only through a proxy. `variables` receives the proxy's `host:port` and returns the
- * environment variables of the client.
+ * Returns a scenario in which the client can reach the registry only through a forward proxy. `variables` receives the
+ * proxy's `host:port` and returns the client's environment variables.
  */
 const reached = (
   about: string,
@@ -47,7 +47,7 @@ const reached = (
   })
 })
 
-/** Scenarios with different proxy variables and values of NO_PROXY. */
+/** Scenarios with different proxy environment variables, such as HTTP_PROXY and NO_PROXY. */
 export const proxies = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const tls = yield* authority.issue({ subjectAltNames: [name] })

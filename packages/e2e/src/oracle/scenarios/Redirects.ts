@@ -14,7 +14,10 @@ import {
 const isBlob = (path: string): boolean => path.includes("/blobs/")
 const blob = ServedResponse.make(200, {}, { size: defaultContent.length, chunks: () => [defaultContent] })
 
-/** Redirects blobs to `location`. A client that then requests one of the targets in `wanted` gets the blob. */
+/**
+ * Returns a scenario in which the registry redirects blob requests to `location`. The client gets the blob if it then
+ * requests one of the targets in `wanted`.
+ */
 const redirectedTo = (name: string, location: string, wanted: ReadonlyArray<string> = [location]): Scenario =>
   scenario(`redirect: ${name}`, {
     prepareRegistry: (registry) =>
@@ -28,7 +31,10 @@ const redirectedTo = (name: string, location: string, wanted: ReadonlyArray<stri
 const stored = (status: number): Scenario =>
   scenario(`redirect: ${status} to a store`, { registryOptions: { redirect: { _tag: "Store", status } } })
 
-/** Redirects blobs to a second registry. `other` are the options of the second registry. */
+/**
+ * Returns a scenario in which the registry redirects blob requests to a second registry. `other` contains the options
+ * of the second registry.
+ */
 const elsewhere = (
   name: string,
   other: Parameters<typeof TestRegistry.make>[0],
@@ -59,7 +65,7 @@ const inARow = (count: number): Scenario =>
       })
   })
 
-/** Scenarios with redirects, mostly of blobs. */
+/** Scenarios in which the registry redirects requests, mostly blob requests. */
 export const redirects: ReadonlyArray<Scenario> = [
   ...[301, 302, 303, 307, 308].map(stored),
   scenario("redirect: 300", { registryOptions: { redirect: { _tag: "Store", status: 300 } } }),

@@ -22,7 +22,10 @@ const withTokens = (
   about: ScenarioOptions = {}
 ): Scenario => scenario(`token: ${name}`, { registryOptions: { auth: { ...bearer, ...changes } }, ...about })
 
-/** A registry whose token service sends the response that `respond` returns. `byRules` is the default response. */
+/**
+ * Returns a scenario in which the token service sends the response that `respond` returns. The first argument of
+ * `respond` is the response that the token service would send otherwise.
+ */
 const tokenService = (
   name: string,
   respond: (
@@ -53,7 +56,10 @@ const textOf = ({ body }: ServedResponse.ServedResponse): string =>
 const bytes = (status: number, headers: Readonly<Record<string, string>>, body: Uint8Array) =>
   ServedResponse.make(status, headers, { size: body.length, chunks: () => [body] })
 
-/** A registry with Bearer authentication. `change` returns the challenge that the registry sends. */
+/**
+ * Returns a scenario with Bearer authentication. `change` receives the challenge of the registry and returns the
+ * challenge that the client gets instead.
+ */
 const challenging = (name: string, change: (challenge: string) => string): Scenario =>
   withTokens(
     name,
@@ -69,7 +75,10 @@ const challenging = (name: string, change: (challenge: string) => string): Scena
     }
   )
 
-/** A registry that issues the same token to all clients. Its challenge has `parameters` after the realm. */
+/**
+ * Returns a scenario in which the registry issues the same token to all clients. Its challenge has `parameters` after
+ * the realm.
+ */
 const oneToken = (name: string, parameters: string): Scenario =>
   scenario(`token: ${name}`, {
     prepareRegistry: (registry) =>

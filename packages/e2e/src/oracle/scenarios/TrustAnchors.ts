@@ -5,7 +5,7 @@ import { scenario, type Scenario } from "../harness/Scenario.ts"
 const broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
 const unreadable = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"
 
-/** Scenarios with different certificates and values of a ModuleSource's `ca`. */
+/** Scenarios with different server certificates, and with different values of `ca` in the ModuleSource. */
 export const trustAnchors = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const foreign = yield* Certificates.makeAuthority

@@ -9,7 +9,7 @@ import { redirects } from "./Redirects.ts"
 import { tokens } from "./Tokens.ts"
 import { trustAnchors } from "./TrustAnchors.ts"
 
-/** All scenarios in which this program and the other clients are compared. */
+/** All scenarios in which the tests compare registry-packages-proxy with the other clients. */
 export const scenarios = Effect.map(Effect.all([trustAnchors, proxies]), ([trustAnchors, proxies]) => [
   ...challenges,
   ...tokens,
