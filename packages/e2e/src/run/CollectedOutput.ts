@@ -7,8 +7,8 @@ import { join } from "node:path"
 import * as SecretSearch from "./SecretSearch.ts"
 
 /**
- * Name of the environment variable that contains the run's `Destination` as JSON. If the variable is empty, no output is
- * collected.
+ * Name of the environment variable that contains the run's `Destination` as JSON. If the variable is empty, no output
+ * is collected.
  */
 export const destinationVariable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
 
@@ -24,8 +24,8 @@ interface Destination {
 const environment = process.env
 
 /**
- * Sets the environment variable {@link destinationVariable} of this process to its value in `variables`. If `variables` does
- * not contain it, this process collects no output.
+ * Sets the environment variable {@link destinationVariable} of this process to its value in `variables`. If `variables`
+ * does not contain it, this process collects no output.
  */
 export const setDestination = (variables: Readonly<Record<string, string>>): void => {
   environment[destinationVariable] = variables[destinationVariable] ?? ""
