@@ -30,7 +30,7 @@ export class NotAuthenticated extends Schema.TaggedError<NotAuthenticated>()("No
    * passed.
    */
   token: Schema.Literals(["none", "refused", "expired"]),
-  /** The reason why the client certificate was refused; none if no certificate was refused. */
+  /** The reason why the client certificate was refused. None if no certificate was refused. */
   certificate: Schema.Option(CertificateRefusal)
 }) {
   override get message(): string {

@@ -63,7 +63,7 @@ class CachingAuthorizer {
   }
 }
 
-// Spaces separate the parts unambiguously: neither a fingerprint nor a part of a rule contains a space.
+// Spaces separate the parts unambiguously, because neither a fingerprint nor a part of a rule contains a space.
 const keyOf = (user: User, rule: ResourceRule): string =>
   `${user.fingerprint} ${rule.verb} ${rule.group} ${rule.version} ${rule.resource} ${rule.subresource} ${rule.namespace} ${rule.name}`
 

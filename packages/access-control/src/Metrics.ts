@@ -77,15 +77,15 @@ const dropped = labelled(reviewsDroppedTotal, { reason: dropReasons })
 /** Returns the counter of reviews that were dropped for this `reason` before they were sent. */
 export const reviewsDropped = (reason: DropReason) => dropped({ reason })
 
-/** Returns the counter of authentications with this result, decided from this origin. */
+/** Returns the counter of authentications with this result. `from` is the origin of their decisions. */
 export const authentications = (result: "accepted" | "refused" | "undecided", from: DecisionOrigin) =>
   authentication({ result, from })
 
-/** Returns the counter of authorizations with this result, decided from this origin. */
+/** Returns the counter of authorizations with this result. `from` is the origin of their decisions. */
 export const authorizations = (result: "allowed" | "denied" | "undecided", from: DecisionOrigin) =>
   authorization({ result, from })
 
-/** Returns the histogram of the durations, in seconds, of reviews with this kind and this outcome. */
+/** Returns the histogram of the durations, in seconds, of reviews of this kind with this outcome. */
 export const reviewSeconds = (
   review: ReviewKind,
   outcome: "answered" | "Unreachable" | "Forbidden" | "Invalid"

@@ -75,7 +75,8 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
 /**
  * Checks the client certificate of a connection. `verificationError` is the name of the error with which OpenSSL
  * refused the certificate, or undefined if OpenSSL accepted it. The function accepts some certificates that OpenSSL
- * refuses (see `AnyExtendedKeyUsage.isOnlyFault`). `now` is in milliseconds since the epoch. Never throws.
+ * refuses (see `AnyExtendedKeyUsage.isOnlyFault`). `now` is the current time in milliseconds since the epoch. Never
+ * throws.
  */
 export const check = (
   certificate: X509Certificate,

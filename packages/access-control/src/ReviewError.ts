@@ -1,8 +1,8 @@
 import { Schema } from "effect"
 
 /**
- * The API server did not answer, or cannot answer now: network error, timeout, 429, 5xx. Cached decisions may be
- * reused.
+ * The API server did not answer, or cannot answer now. The cause is a network error, a timeout, or a status 429 or 5xx.
+ * Cached decisions may be reused.
  */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
   /** The cause, for logs and messages. Contains no secret. */
@@ -20,7 +20,7 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", { de
   }
 }
 
-/** The response contains no decision: its status is unexpected, or its body is not a review. */
+/** The response contains no decision, because its status is unexpected or its body is not a review. */
 export class Invalid extends Schema.TaggedError<Invalid>()("Invalid", { detail: Schema.String }) {
   override get message(): string {
     return this.detail

@@ -4,7 +4,7 @@ import { Schema } from "effect"
 /** The user of a request, with the fields of Kubernetes' UserInfo. */
 export class User extends Schema.Class<User>("User")({
   name: Schema.NonEmptyString,
-  /** Empty if the user has no UID, such as the user of a client certificate. */
+  /** Empty if the user has no UID. The user of a client certificate has none. */
   uid: Schema.String,
   groups: Schema.Array(Schema.String),
   /** Further attributes of the user. Authorizers may use them in their decisions. */

@@ -34,7 +34,7 @@ describe("cached decisions", () => {
       yield* TestClock.adjust("180 seconds")
       assert.deepStrictEqual(yield* cachedUserAndAccess(), nothing)
       assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["NotAuthenticated", "Denied"])
-      // `cachedUser` returns no cached refusals: a refused caller needs the error that `authenticate` returns.
+      // `cachedUser` returns no cached refusals, because a refused caller needs the error that `authenticate` returns.
       assert.deepStrictEqual(yield* cachedUserAndAccess(), nothing)
       assert.lengthOf(reviews.receivedReviews.tokens, 2)
     }).pipe(Effect.provide(accessControlLayer(reviews)))

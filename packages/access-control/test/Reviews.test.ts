@@ -13,7 +13,10 @@ import { authenticatedUser } from "@registry-packages-proxy/testkit/access-contr
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { Reviews } from "../src/Reviews.ts"
 
-/** Makes a fake Kubernetes API that answers each created object with this `status`, or fails with `failure`. */
+/**
+ * Makes a fake Kubernetes API. It responds to each create request with the object and this `status`, or fails with
+ * `failure`.
+ */
 const answering = (status: unknown, failure?: KubernetesError["reason"]) => {
   const created: Array<unknown> = []
   const api = KubernetesApi.of({

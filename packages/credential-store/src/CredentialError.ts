@@ -13,7 +13,7 @@ export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
 
 /**
  * No feed has an object for `repository`, or for the cluster's own registry if `repository` is none. If `upToDate` is
- * false, some feed cannot read its file or API server now, so that such an object may exist.
+ * false, some feed cannot read its file or API server now, and such an object may exist there.
  */
 export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("UnknownRepository", {
   repository: Schema.OptionFromUndefinedOr(RepositoryKey),

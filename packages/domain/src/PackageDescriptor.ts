@@ -2,10 +2,10 @@ import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import { layerCompression } from "@registry-packages-proxy/oci/MediaType"
 
-/** The blob of a package: the last layer of its manifest. */
+/** The blob of a package, which is the last layer of the package's manifest. */
 export interface PackageLayer {
   readonly layerDigest: Digest
-  /** In bytes. */
+  /** The size of the blob, in bytes. */
   readonly size: number
 }
 

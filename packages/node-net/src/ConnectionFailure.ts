@@ -52,7 +52,7 @@ const noCommonTls: Row = [
 const clientCertificate: Row = ["tls", "it requires a client certificate, and none is configured", false]
 const shortKey: Row = ["tls", "the key of its certificate or of its key exchange is too short", false]
 
-/** The error code of node-net for a connect timeout, because Node has no such code. */
+/** The error code that node-net uses for a connect timeout. Node has no such code. */
 export const connectTimeoutCode = "ERR_CONNECT_TIMEOUT"
 
 const rows: Readonly<Record<string, Row>> = {

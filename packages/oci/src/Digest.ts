@@ -21,7 +21,7 @@ export type DigestAlgorithm = "sha256" | "sha512"
 export const algorithm = (digest: Digest): DigestAlgorithm =>
   digest.startsWith("sha256:") ? "sha256" : "sha512"
 
-/** Returns the hex digits of the digest, which are the part after the colon. */
+/** Returns the hex digits, which follow the colon in the digest. */
 export const encoded = (digest: Digest): string => digest.slice(7)
 
 /** Returns the algorithm and the first twelve hex digits of the digest, for messages. */

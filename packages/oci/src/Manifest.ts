@@ -195,9 +195,9 @@ const available = (index: ImageIndex): ReadonlyArray<string> => {
 }
 
 /**
- * Returns the child of an index with the smallest {@link Platform.rank} for `platform`. Of children with equal ranks,
- * returns the first. If no child has a rank, returns the first child that may be an image and names no platform. Fails
- * with `PlatformNotFound` if there is no such child. Source: containerd, images.Manifest.
+ * Returns the child of `index` that has the smallest {@link Platform.rank} for `platform`. Of children with equal
+ * ranks, returns the first. If no child has a rank, returns the first child that may be an image and names no platform.
+ * Fails with `PlatformNotFound` if there is no such child. Source: containerd, images.Manifest.
  */
 export const childForPlatform = (
   index: ImageIndex,

@@ -86,7 +86,10 @@ const versionOf = (architecture: string, variant: string): number | undefined =>
   return match === null ? undefined : Number(match[1]) * 100 + Number(match[2] ?? 0)
 }
 
-/** The difference in rank between two classes of {@link rank}. Larger than any difference within a class. */
+/**
+ * The difference in rank between one class of variants and the next (see {@link rank}). Larger than any difference
+ * within a class.
+ */
 const classDistance = 1_000_000
 
 /**

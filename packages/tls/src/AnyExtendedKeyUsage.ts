@@ -49,10 +49,10 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate, no
  * milliseconds since the epoch.
  *
  * Call this function only if OpenSSL's final error is INVALID_PURPOSE. The checks that OpenSSL makes after the purpose
- * check have then passed (signatures, times, key sizes, name constraints). INVALID_PURPOSE replaces errors that OpenSSL
- * found before, so this function repeats those checks. It also checks the key usage and the Netscape certificate type,
- * which the failed purpose check skipped. It is stricter than RFC 5280, since an anchor must have signed the
- * certificate directly.
+ * check have then passed (signatures, times, key sizes, name constraints). Errors of earlier checks may be hidden,
+ * because INVALID_PURPOSE replaces them. This function therefore repeats the earlier checks. It also checks the key
+ * usage and the Netscape certificate type, which the failed purpose check skipped. It is stricter than RFC 5280, since
+ * an anchor must have signed the certificate directly.
  */
 export const isOnlyFault = (certificate: X509Certificate, anchors: GetAuthorities, now: number): boolean => {
   const usages = certificate.keyUsage as ReadonlyArray<string> | undefined

@@ -31,9 +31,9 @@ const feedEvent =
   }
 
 /**
- * Converts each event of a watch to events of the feed. If an optional kind does not exist in the API server, emits
- * `Synced` without objects, but only before the first `Synced`. registry-packages-proxy can then be ready without the
- * CRD. Also emits `Stale`, because the CRD may be added later. While the feed is stale, a request for an unknown
+ * Converts each event of a watch to events of the feed. If an optional kind does not exist in the API server and the
+ * feed has not emitted `Synced` yet, emits `Synced` without objects. registry-packages-proxy can then be ready without
+ * the CRD. Also emits `Stale`, because the CRD may be added later. While the feed is stale, a request for an unknown
  * repository does not get a 404.
  */
 const withoutKind =

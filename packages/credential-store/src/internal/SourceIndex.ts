@@ -42,7 +42,7 @@ interface FeedState {
 
 type Delivery = Exclude<FeedEvent, { readonly _tag: "Stale" }>
 
-/** The result of looking up a repository. */
+/** The result of `SourceIndex.find`. */
 export type LookupResult =
   | { readonly _tag: "Source"; readonly source: RegistrySource }
   | { readonly _tag: "Unreadable"; readonly sourceObject: string; readonly detail: string }

@@ -57,7 +57,7 @@ const kindOf = (
       (one.name === undefined || one.name === name)
   )
 
-/** The reason in the log line about a skipped object: it is none of the objects that `Kinds.kinds` describes. */
+/** The reason that the log gives for skipping an object. It names the objects that are read. */
 export const skipReason = `neither ${Kinds.joinWithOr(
   Kinds.kinds.map(
     (kind: ObjectKind) => `${kind.name === undefined ? "a" : "the"} ${Kinds.displayName(kind)}`
@@ -96,7 +96,10 @@ export const identify = (object: unknown, position: number): ObjectIdentity => {
     : { kind: objectKind, id: `${kind}/${path}`, displayName, createdAt }
 }
 
-/** The error of an invalid object. `key` is the repository that the object names. Undefined if it cannot be read. */
+/**
+ * The error of an invalid object. `key` is the repository that the object names. Undefined if that repository cannot be
+ * read from the object.
+ */
 export interface InvalidObject {
   readonly key: SourceKey | undefined
   readonly detail: string

@@ -59,8 +59,8 @@ const decode: ObjectKind["decode"] = (object, sourceObject, previous) =>
 
 /**
  * The kind ModuleSource. Each object names a registry of modules by the fields of `spec.registry`. `repo` is
- * `host[:port]/name`, and slashes at its end are ignored. `scheme` is HTTP or HTTPS in upper or lower case, by default
- * HTTPS. `dockerCfg` is the base64 of a docker config.json. If it is absent or empty, packages are pulled without a
+ * `host[:port]/name`, and slashes at its end are ignored. `scheme` is http or https (case-insensitive), by default
+ * https. `dockerCfg` is the base64 of a docker config.json. If it is absent or empty, packages are pulled without a
  * login. `ca` is PEM. If it is absent or empty, only the system's authorities are trusted. Other fields are ignored.
  */
 export const moduleSource = {

@@ -68,7 +68,7 @@ const decode: ObjectKind["decode"] = (object, sourceObject, previous) =>
 /**
  * The Secret that names the cluster's own registry. Each value is in `data` as base64, or in `stringData`, which takes
  * precedence as in Kubernetes. `address` is a host with an optional port, and a slash at its end is ignored. `path` is
- * optional, and slashes at its start and end are ignored. `scheme` is http or https in upper or lower case, by default
+ * optional, and slashes at its start and end are ignored. `scheme` is http or https (case-insensitive), by default
  * https. `ca` is PEM. `.dockerconfigjson` is absent for pulls without a login. White space around `address`, `path` and
  * `scheme` is ignored.
  */

@@ -8,8 +8,8 @@ const { readFileSync } = process.getBuiltinModule("node:fs")
 /** The credentials of a kubeconfig's current context. */
 export interface KubeCredentials {
   /**
-   * Returns the options of an authenticated request. Reads the files that the kubeconfig names, and runs an exec plugin
-   * if needed.
+   * Returns the options of an authenticated request. Reads the files that the kubeconfig names. Runs the exec plugin if
+   * its credentials are missing or have expired.
    */
   readonly requestOptions: () => Promise<RequestOptions>
 }

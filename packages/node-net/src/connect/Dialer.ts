@@ -65,8 +65,8 @@ const connected = (open: () => Socket): Effect.Effect<Socket, ConnectionFailure>
   })
 
 /**
- * Tries addresses one by one. Each address gets an equal share of the remaining time, at least {@link
- * minAttemptMillis}.
+ * Tries addresses one by one. Each address gets an equal share of the remaining time. While enough time remains, this
+ * share is at least {@link minAttemptMillis}.
  */
 const dialInTurn = Effect.fnUntraced(function* (
   addresses: ReadonlyArray<HostAddress>,

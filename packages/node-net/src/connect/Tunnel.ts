@@ -14,7 +14,7 @@ const proxyFailure = ({ setting }: Proxy, action: string, isRetryable: boolean):
     proxySetting: setting
   })
 
-/** Adds the name of the proxy's setting to a failure of the connection to the proxy. */
+/** Adds the name of the proxy's setting to a failure that occurred on the connection to the proxy. */
 export const asProxyFailure =
   ({ setting }: Proxy) =>
   ({ detail, isRetryable, kind }: ConnectionFailure): ConnectionFailure =>

@@ -12,7 +12,9 @@ export interface ReadBuffers {
 }
 
 export interface BodyReaderOptions {
-  /** The number of bytes to buffer before the connection is paused. The last read may exceed this number. */
+  /**
+   * The number of bytes to buffer before the connection is paused. The bytes of the last read may exceed this number.
+   */
   readonly readAhead: number
   /** Default: new memory for each chunk. */
   readonly buffers?: ReadBuffers | undefined

@@ -82,8 +82,8 @@ const isLoopback = (hostname: string, address: Address | undefined): boolean =>
   (address?.family === "ipv4" && address.text.startsWith("127."))
 
 /**
- * Parses the value of NO_PROXY. Returns a function that is true for servers that are reached without a proxy. Loopback
- * servers always are. Follows golang.org/x/net/http/httpproxy.
+ * Parses the value of NO_PROXY. Returns a function that is true for servers that are reached without a proxy. It is
+ * always true for loopback servers. Follows golang.org/x/net/http/httpproxy.
  *
  * Entries are separated by commas. An entry is a name, an IP address, a subnet, or `*` for all servers. A name includes
  * its subdomains. A name after `.` or `*.` means only its subdomains. Names and addresses may have a port. Other

@@ -36,7 +36,7 @@ export class FakeSocket extends Duplex {
   }
 }
 
-/** A server in memory. Connecting waits for `beforeConnect`. */
+/** A server in memory. A connection is complete only after `beforeConnect` has completed. */
 export class FakeServer {
   readonly sockets: Array<FakeSocket> = []
   beforeConnect: Effect.Effect<void> = Effect.void

@@ -31,7 +31,7 @@ const literals = ["true", "false", "null"] as const
  * proportion to its length, and almost no memory. Each method that reads a value reads the next value of the text. It
  * throws {@link NotJson} if this value is not valid JSON.
  *
- * Follows Go's encoding/json. Keys match in upper and lower case. Bytes in a string that are not UTF-8 are replaced.
+ * Follows Go's encoding/json. Keys are compared case-insensitively. Bytes in a string that are not UTF-8 are replaced.
  * Skips a byte order mark.
  */
 export class JsonReader {
@@ -118,7 +118,7 @@ export class JsonReader {
     return isContainer ? container : (JSON.parse(this.#bytes.toString("utf8", start, this.#at)) as Scalar)
   }
 
-  /** Skips a value of any kind. */
+  /** Skips the next value and everything in it. */
   skip(): void {
     const first = this.#peek()
     if (first !== openBrace && first !== openBracket) {
@@ -183,8 +183,8 @@ export class JsonReader {
   }
 
   /**
-   * Reads a key and its colon. Returns the element of `keys` that equals the key in upper or lower case. Undefined if
-   * there is none.
+   * Reads a key and its colon. Returns the element of `keys` that equals the key when compared case-insensitively.
+   * Undefined if there is none.
    */
   #key<Key extends string>(keys: ReadonlyArray<Key>): Key | undefined {
     const start = this.#position + 1
@@ -194,7 +194,9 @@ export class JsonReader {
     return keys.find((key) => (isEscaped || key.length === end - start) && this.#isText(key, start, end))
   }
 
-  /** True if the string between two positions equals `text` in upper or lower case. `text` is in lowercase. */
+  /**
+   * True if the string between two positions equals `text` when compared case-insensitively. `text` is in lowercase.
+   */
   #isText(text: string, start: number, end: number): boolean {
     let at = start
     for (let index = 0; index < text.length; index++) {

@@ -59,8 +59,8 @@ export class DecisionCache<A> {
 }
 
 /**
- * Adds a decision. If there are then too many decisions, evicts the least recently used decision, and returns its key
- * and the decision. Otherwise returns undefined.
+ * Adds a decision. If there are then more than `Limits.maxDecisions`, evicts the least recently used decision, and
+ * returns it with its key. Otherwise returns undefined.
  */
 const add = <A>(
   decisions: Decisions<A>,
@@ -78,7 +78,7 @@ const look = <A>(decisions: Decisions<A>, key: string, now: number): CachedDecis
   const decision = decisions.get(key)
   if (decision === undefined) return undefined
   decisions.delete(key)
-  // `now < decidedAt` means that the clock was set back: the decision would be used for too long.
+  // `now < decidedAt` means that the clock was set back. The decision would be used for too long.
   if (now >= decision.staleUntil || now < decision.decidedAt) return undefined
   decisions.set(key, decision)
   return decision

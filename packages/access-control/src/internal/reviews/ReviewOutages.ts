@@ -11,8 +11,8 @@ const consequences = {
 
 /**
  * Makes a function that logs outages of the API server's reviews. Call the function after each review, with the error
- * of the review or with undefined if it succeeded. For each kind of review, the function logs the start of an outage,
- * each change of the reason, and the end of the outage.
+ * of the review, or with undefined if the review succeeded. For each kind of review, the function logs the start of an
+ * outage, each change of the reason, and the end of the outage.
  */
 export const make = () => {
   const failing = new Map<ReviewKind, string>()

@@ -55,7 +55,7 @@ describe("during an outage of the API server", () => {
         assert.strictEqual(yield* tokenResult(), `Undecided: ${failure._tag}`)
         assert.strictEqual(yield* accessResult(), `Undecided: ${failure._tag}`)
       }
-      // The cached decision stays: a later outage can reuse it.
+      // The cached decision stays, so that a later outage can reuse it.
       reviews.state.failure = unreachable
       assert.strictEqual(yield* tokenResult(), "alice")
     }).pipe(Effect.provide(accessControlLayer(reviews)))

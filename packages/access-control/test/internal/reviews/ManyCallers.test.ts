@@ -159,7 +159,7 @@ describe("many callers at once", () => {
       assert.strictEqual(yield* tokenResult(), "alice")
       assert.strictEqual(yield* tokenResult(`bogus-${count - 1}`), "NotAuthenticated")
       assert.lengthOf(reviews.receivedReviews.tokens, asked)
-      // The first token is among the last 4096, the second is not: only the second is reviewed again.
+      // The first token is among the last 4096, and the second is not. Only the second is reviewed again.
       yield* tokenResult(`bogus-${count - Limits.maxDecisions}`)
       yield* tokenResult(`bogus-${count - Limits.maxDecisions - 1}`)
       assert.strictEqual(reviews.receivedReviews.tokens.length, asked + 1)

@@ -5,7 +5,7 @@ import { invalid } from "./ObjectFields.ts"
 
 /** The authorities that are trusted to sign a registry's certificate. */
 export interface TrustedCertificates {
-  /** The certificates as PEM, as OpenSSL writes them. Undefined if the PEM text is empty. */
+  /** The certificates in the PEM format that OpenSSL writes. Undefined if the parsed PEM text is empty. */
   readonly ca: string | undefined
   /**
    * A warning about blocks that are not valid certificates. Undefined if there are none. Contains no part of the PEM
@@ -17,8 +17,9 @@ export interface TrustedCertificates {
 const plural = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`
 
 /**
- * Parses the certificates of a PEM text. Ignores other text, such as comments or a key. Ignores invalid blocks, but
- * warns of them. Fails if the text is not empty and has no valid certificate. `field` names the text in messages.
+ * Parses the certificates of a PEM text. Ignores other text, such as comments or a key. Skips invalid blocks, and
+ * reports them in `warning`. Fails if the text is not empty and has no valid certificate. `field` names the text in
+ * messages.
  *
  * `previous` is the `ca` of an earlier result. If `pem` equals `previous`, the result is `previous` without parsing.
  * Parsing is most of the work for an object that changes often.

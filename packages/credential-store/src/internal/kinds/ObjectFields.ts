@@ -6,8 +6,8 @@ import { ObjectError } from "./ObjectError.ts"
 export const OptionalText = Schema.optionalKey(Schema.NullOr(Schema.String))
 
 /**
- * Parses a registry's scheme, in upper or lower case. Absent or empty means https. Fails for a scheme other than http
- * and https.
+ * Parses a registry's scheme case-insensitively. Absent or empty means https. Fails for a scheme other than http and
+ * https.
  */
 export const parseScheme = (
   text: string | null | undefined,

@@ -237,8 +237,8 @@ class Watcher<A> {
     })
 
   /**
-   * Counts a malformed line, and logs the first one of a watch. The next attempt reads all objects, and so finds the
-   * change that the line announced.
+   * Counts a malformed line, and logs the first malformed line of a watch. The next attempt reads all objects, and so
+   * finds the change that the line announced.
    */
   readonly #malformed: Effect.Effect<void> = Effect.suspend(() => {
     const isFirst = !this.#session.hadMalformedLines

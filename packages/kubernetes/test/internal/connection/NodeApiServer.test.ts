@@ -357,7 +357,7 @@ describe("a certificate authority", () => {
 describe("a proxy", () => {
   const name = "api.example.test"
 
-  /** Makes an API server with a name that only the proxy can reach. `write` writes a kubeconfig for this server. */
+  /** Makes an API server that clients can reach only through a proxy. `write` writes a kubeconfig for this server. */
   const behind = Effect.fnUntraced(function* (
     options: Omit<ForwardProxy.ForwardProxyOptions, "target"> = {}
   ) {
