@@ -12,7 +12,7 @@ export class User extends Schema.Class<User>("User")({
 }) {
   #fingerprint: string | undefined
 
-  /** A SHA-256 hash of all fields. Equal users have equal fingerprints. */
+  /** A SHA-256 hash of all fields, for the keys of caches. */
   get fingerprint(): string {
     this.#fingerprint ??= createHash("sha256")
       .update(JSON.stringify([this.name, this.uid, this.groups, Object.entries(this.extra)]))

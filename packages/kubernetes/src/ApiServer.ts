@@ -19,9 +19,9 @@ export class ApiServer extends Context.Service<
 >()("@registry-packages-proxy/kubernetes/ApiServer") {
   /**
    * Sends requests with node-net over HTTPS, or over HTTP if the kubeconfig's server has an `http:` URL. Reads no file
-   * and opens no connection before the first request. Reads the kubeconfig and the files that it names again after they
-   * change and after an error. `env` has the environment variables of the process. HTTP_PROXY, HTTPS_PROXY and NO_PROXY
-   * apply unless the kubeconfig has a `proxy-url`.
+   * and opens no connection before the first request. Reads changed files again, and after an error reads all files
+   * again. `env` has the environment variables of the process. HTTP_PROXY, HTTPS_PROXY and NO_PROXY apply unless the
+   * kubeconfig has a `proxy-url`.
    */
   static readonly layerNode = (
     location: ClusterLocation,

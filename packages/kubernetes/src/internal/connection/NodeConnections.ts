@@ -94,8 +94,8 @@ export interface NodeConnections {
 
 /**
  * Makes a pool of connections. The connections are closed when the scope ends. Successive requests with the same
- * `connectionKey` share connections. `env` has the environment variables of the process, which name the system's
- * trusted certificates and proxies. A `proxy-url` in the kubeconfig takes precedence over these proxies.
+ * `connectionKey` share connections. `env` has the environment variables of the process. They name the system's trusted
+ * certificates and the proxies. A `proxy-url` in the kubeconfig takes precedence over these proxies.
  */
 export const make = Effect.fnUntraced(function* (
   env: EnvironmentVariables
