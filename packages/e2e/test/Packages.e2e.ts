@@ -22,8 +22,8 @@ const tsconfig = {
 }
 
 /**
- * Registry packages of npm that the examples import in addition to the packed ones. Their users choose the versions of
- * these packages.
+ * npm packages that the examples need in addition to the packages of this checkout. Users of the examples choose the
+ * versions of these npm packages.
  */
 const others = ["effect", "@effect/platform-node", "typescript", "@types/node", "vitest", "@effect/vitest"]
 
@@ -56,7 +56,10 @@ const makeConsumer = Effect.gen(function* () {
   return { cwd }
 })
 
-/** A directory outside the checkout. It contains the examples, and the packed packages that npm has installed. */
+/**
+ * A directory outside the checkout. It contains the examples, and the packages of this checkout as npm has installed
+ * them.
+ */
 class Consumer extends Context.Service<Consumer, Effect.Success<typeof makeConsumer>>()(
   "@registry-packages-proxy/e2e/Packages/Consumer"
 ) {

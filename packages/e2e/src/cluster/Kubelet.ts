@@ -77,8 +77,8 @@ const lease = (name: string) => ({
 
 /**
  * Starts a kubelet for tests. The kubelet registers its node, renews the node's lease, and runs the node's pods as
- * processes of this machine. It does not support images, cgroups, network namespaces, evictions, init containers, or
- * pods without hostNetwork.
+ * processes of this machine. It pulls no images. It does not support cgroups, network namespaces, evictions, init
+ * containers, or pods without hostNetwork.
  */
 export const make = Effect.fnUntraced(function* (
   options: NodeOptions,

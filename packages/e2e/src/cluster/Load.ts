@@ -52,7 +52,9 @@ const seconds = Effect.map(ProcessEnvironment, ({ env }) => Number(env["CLUSTER_
 export interface LoadResult extends Fleet.FleetResult {
   /** Number of GET requests for package blobs that the registry received during the load. */
   readonly upstreamBlobRequests: number
-  /** Number of different pods that ran on the masters during the load, including the pods that ran before it. */
+  /**
+   * Number of different pods that ran on the masters during the load, including the pods that already ran at its start.
+   */
   readonly podCount: number
   /** The highest resident memory in MiB that any process of registry-packages-proxy has reached. */
   readonly peakMemoryMiB: number

@@ -25,7 +25,7 @@ export const initialState = (container: Container): ContainerState => ({
 /** Returns the current time in Kubernetes' format (RFC 3339), with whole seconds. */
 export const timestamp = (): string => `${new Date().toISOString().slice(0, 19)}Z`
 
-/** Returns the `status` of a pod whose containers have these states, as the kubelet reports it. */
+/** Returns the `status` of a pod with these container states, as the kubelet reports it. */
 export const make = (
   podIP: string,
   startTime: string,

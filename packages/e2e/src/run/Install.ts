@@ -13,7 +13,7 @@ export class ProgramsMissing extends Schema.TaggedError<ProgramsMissing>()("Prog
 
 /** Functions that install programs on this machine, and the permission to use them. */
 export interface Installer {
-  /** True if installing is allowed, by the argument `--install` or because the run is in CI. */
+  /** True if installing is allowed, by the argument `--install` or because the tests run in CI. */
   readonly mayInstall: boolean
   readonly isRoot: boolean
   /** Runs a command such as apt-get. Fails if the command does not exist, or if its exit code is not 0. */
@@ -72,7 +72,10 @@ export const ensureInstalled = Effect.fnUntraced(function* (
   if (still.length > 0) return yield* new ProgramsMissing({ message: formatMissing(still) })
 })
 
-/** Makes an `Installer` that installs on this machine. */
+/**
+ * Makes an `Installer` that installs on this machine. Installing is also allowed if the environment variable `CI` is
+ * `true`.
+ */
 export const makeInstaller = (options: { readonly mayInstall: boolean; readonly say: Installer["say"] }) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Effect.Services<ReturnType<typeof Command.run>>>()

@@ -169,7 +169,10 @@ export const make = Effect.fnUntraced(function* (
     return at(name)
   })
 
-  /** Writes a kubeconfig for registry-packages-proxy, and the file with the token that the kubeconfig refers to. */
+  /**
+   * Writes a kubeconfig for registry-packages-proxy, and the token file to which it refers. Returns the paths of both
+   * files.
+   */
   const programKubeconfig = Effect.fnUntraced(function* (name: string, token: string) {
     const tokenFile = at(`${name}.token`)
     yield* fs.writeFileString(tokenFile, token, { mode: 0o600 })
