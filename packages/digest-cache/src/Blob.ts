@@ -30,8 +30,8 @@ export interface BlobReader {
    */
   readonly read: (into: Uint8Array, position: number) => Effect.Effect<number, BlobStoreError>
   /**
-   * True if the blob still has the version that was opened or sealed. Before `BlobWriter.seal`, true if the blob is
-   * readable. Fails if the store cannot tell.
+   * True if no other program has changed the bytes since `BlobStore.open` or `BlobWriter.seal`. Before
+   * `BlobWriter.seal`, changes are not detected. Fails if the store cannot check for changes.
    */
   readonly unchanged: Effect.Effect<boolean, BlobStoreError>
 }

@@ -34,9 +34,9 @@ export class DigestCache extends Context.Service<
   DigestCache,
   {
     /**
-     * Returns the descriptor and the cache result that `open` would return, for the response to a HEAD request. Neither
-     * begins a fill nor records a use in the store. Runs `resolve` only for a package that is neither cached nor being
-     * downloaded into the cache.
+     * Returns the descriptor and the expected cache result of a package, for the response to a HEAD request. Begins no
+     * fill, and records no use in the store. Does not run `resolve` if the package is cached, or if a fill that caches
+     * the package has already resolved the descriptor.
      */
     readonly peek: <E>(
       key: PackageKey,

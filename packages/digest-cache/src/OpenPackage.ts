@@ -38,6 +38,9 @@ export interface OpenPackage<E> {
 /** The result of `DigestCache.peek`, for the response to a HEAD request. */
 export interface PackageLookup {
   readonly descriptor: PackageDescriptor
-  /** The value that `DigestCache.open` would return now: `hit`, `memory`, `miss`, `collapsed` or `bypass`. */
+  /**
+   * The result that is expected from `DigestCache.open`: `hit`, `memory`, `miss`, `collapsed` or `bypass`. While the
+   * store is degraded, `bypass` replaces `miss`, although `open` may still cache the package.
+   */
   readonly cacheResult: CacheResult
 }

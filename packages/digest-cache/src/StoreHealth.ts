@@ -16,8 +16,8 @@ export interface StoreHealth {
 }
 
 /**
- * Makes a `StoreHealth` for the store that the log calls `storeName`. Also sets the metric
- * `registry_packages_proxy_cache_degraded`.
+ * Makes a `StoreHealth` that also sets the metric `registry_packages_proxy_cache_degraded`. `storeName` is the name of
+ * the store in log messages.
  */
 export const make = (storeName: string): StoreHealth => {
   const failing = new Set<StoreOperation>()

@@ -19,9 +19,9 @@ export class RegistryClient extends Context.Service<
   RegistryClient,
   {
     /**
-     * Reads the manifest with this digest, and returns the descriptor of its package, which is the last layer. If the
-     * manifest is an index, reads the child manifest for `platform`. Verifies each manifest against its digest. Reads
-     * the layer only if neither the manifest nor the registry gives the layer's size.
+     * Reads the manifest with this digest, and returns the descriptor of its last layer (the package). If the manifest
+     * is an index, reads the child manifest for `platform`. Verifies each manifest against its digest. Reads the layer
+     * only if neither the manifest nor the registry gives the layer's size.
      */
     readonly resolve: (
       repository: Repository,

@@ -148,8 +148,8 @@ describe("DigestCache over a failing store", () => {
 })
 
 /**
- * A cache over a store with slow look-ups. Each look-up takes longer than the previous look-up, and returns the state
- * at its start.
+ * A cache over a store with slow look-ups. Each look-up takes longer than the previous look-up, and does not find a
+ * blob that is added during the look-up.
  */
 const slowlyFinding = DigestCache.layerStore().pipe(
   Layer.provide(

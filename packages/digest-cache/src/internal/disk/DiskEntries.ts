@@ -40,8 +40,8 @@ export class DiskEntry {
   }
 
   /**
-   * Sets a new version when the file is opened for the first time, or has changed. The cache has not yet verified the
-   * bytes of the new version.
+   * Sets a new version, and marks the previous version as replaced. Call this when the file is opened for the first
+   * time, or when the file has changed. The bytes of the new version are not verified yet.
    */
   replaceVersion(fingerprint: Fingerprint): FileVersion {
     this.version?.supersede()

@@ -35,10 +35,7 @@ export interface VersionComparison {
   readonly sameButUnlinked: boolean
 }
 
-/**
- * Identifies the bytes of a file until another program changes the file. A reader detects a change by comparing the
- * file with the version that it opened.
- */
+/** A version of a file's bytes. After another program has changed the file, `compare` returns `same: false`. */
 export class FileVersion {
   #fingerprint: Fingerprint
   #superseded = false

@@ -40,7 +40,7 @@ export type FillOutcome =
       readonly bytes: Uint8Array
       readonly isCached: boolean
     }
-  /** The first bytes of a package of more than 256 KiB are in `blob`. */
+  /** The package has more than 256 KiB, and its first bytes are in the store. Callers read the package from `blob`. */
   | {
       readonly _tag: "Blob"
       readonly descriptor: PackageDescriptor

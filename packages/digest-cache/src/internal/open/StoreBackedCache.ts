@@ -181,8 +181,8 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     )
 
   /**
-   * Returns the result of `peek` for a package that is cached or being downloaded into the cache. None for any other
-   * package.
+   * Returns the result of `peek` for a package that is cached. For a package with a fill in progress, returns the
+   * result of `lookupOf`. None for any other package.
    */
   const peekCache = (key: PackageKey): Effect.Effect<Option.Option<PackageLookup>> =>
     Effect.suspend(() => {
@@ -199,8 +199,8 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     })
 
   /**
-   * Returns the result of `peek` for a package that is not cached. `cacheResult` is `miss` if `open` would begin a
-   * fill. It is `bypass` if the package is too large, the store fails, or the cache drains.
+   * Returns the result of `peek` for a package that `peekCache` does not find. `cacheResult` is `bypass` if the package
+   * is too large for the store, if the store is degraded, or if `drain` was called. Otherwise, `cacheResult` is `miss`.
    */
   const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageLookup> =>
     Effect.map(store.health.degraded, (degraded) => ({

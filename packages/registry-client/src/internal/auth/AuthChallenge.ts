@@ -41,8 +41,10 @@ export const realmUrl = (realm: string, base: HttpUrl): HttpUrl | undefined =>
 const nonEmpty = (value: string | undefined): string | undefined => (value === "" ? undefined : value)
 
 /**
- * Chooses one of the challenges in a 401 response from `url`. Prefers a Bearer challenge whose realm {@link realmUrl}
- * accepts, then Basic, then any other Bearer challenge. `scope` is used for a Bearer challenge without a scope.
+ * Chooses a challenge of a 401 response. Prefers a Bearer challenge for which {@link realmUrl} returns a URL, then
+ * Basic, then any other Bearer challenge with a realm. `url` is the base of a relative realm. If the chosen Bearer
+ * challenge has no scope, `scope` becomes its scope. If the status is not 401,
+ * `challenge` is undefined.
  */
 export const choose = (
   response: HttpClientResponse.HttpClientResponse,

@@ -79,9 +79,10 @@ export const retryUntilFirstByte = <A, R>(
   )
 
 /**
- * The delays before the resumes of one body. There is no delay after a connection that delivered at least {@link
- * Limits.resumeProgress} bytes. After any other connection, the delay doubles. This protects a server that breaks all
- * bodies.
+ * The delays before the resumes of one body. The first delay is {@link Limits.firstResumeDelay}. Each further delay is
+ * twice the previous delay, but at most {@link Limits.maxResumeDelay}. After a connection that delivered at least
+ * {@link Limits.resumeProgress} bytes, there is no delay, and the following delay is {@link Limits.firstResumeDelay}
+ * again. The delays protect a server that breaks all bodies.
  */
 export class ResumeDelays {
   #next = Limits.firstResumeDelay
@@ -100,8 +101,8 @@ export class ResumeDelays {
 
 /**
  * Waits for the delay, and then runs `attempt` to resume a body at `offset`. Makes at most {@link Limits.maxResumes}
- * attempts within {@link Limits.totalAttemptsTimeout}. `receivedBytes` is the number of bytes that the broken
- * connection delivered.
+ * attempts. Begins no attempt later than {@link Limits.totalAttemptsTimeout} after the call. `receivedBytes` is the
+ * number of bytes that the broken connection delivered.
  */
 export const resume = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,

@@ -11,7 +11,7 @@ const bodyIdleMillis = Duration.toMillis(Limits.bodyIdleTimeout)
 
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
-/** The buffers for the next body that is opened. An `HttpClient` may ignore these buffers. */
+/** The buffers for the bodies that are opened in this context. An `HttpClient` may ignore these buffers. */
 export class CurrentReadBuffers extends Context.Reference<ReadBuffers | undefined>(
   "@registry-packages-proxy/registry-client/CurrentReadBuffers",
   { defaultValue: () => undefined }
@@ -27,11 +27,12 @@ export const contentLength = (response: HttpClientResponse.HttpClientResponse): 
   )
 
 /**
- * Opens a body as a pull of arrays of chunks. If a pull gets no bytes for {@link Limits.bodyIdleTimeout}, closes the
- * connection and fails with `TimedOut`. The time between pulls does not count.
+ * Opens a body for reading. Each pull returns the next chunks of the body. If a pull receives no byte for {@link
+ * Limits.bodyIdleTimeout}, the connection is closed and the pull fails with `TimedOut`. The time between pulls does not
+ * count.
  *
- * A single timer watches the whole body. A timeout or a fiber for each pull would cost a fifth of the CPU time of a
- * large body.
+ * When a large body is read, a timer or a fiber for each pull would take a fifth of the CPU time. Therefore, one timer
+ * watches the whole body.
  */
 export const pullBody = Effect.fnUntraced(function* ({
   cancel,

@@ -33,8 +33,8 @@ export const codingsOf = (contentEncoding: string | undefined): ReadonlyArray<st
 
 /**
  * Decodes bytes by their Content-Encoding, and skips unknown codings. Fails with `too large` if one decoding produces
- * more than `limit` bytes. Fails with `not encoded` if the bytes do not have the declared codings. Also fails with `not
- * encoded` for no known coding, or for more than {@link Limits.maxCodings}. Source: RFC 9110, section 8.4.
+ * more than `limit` bytes. Fails with `not encoded` if the bytes cannot be decoded, if Content-Encoding has no known
+ * coding, or if it has more than {@link Limits.maxCodings} known codings. Source: RFC 9110, section 8.4.
  */
 export const decode = (
   bytes: Uint8Array,

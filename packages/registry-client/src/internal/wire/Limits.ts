@@ -6,7 +6,10 @@ export const headersTimeout = Duration.seconds(30)
 export const bodyIdleTimeout = Duration.seconds(30)
 /** The maximum number of attempts of an operation before its first byte is received, including the first attempt. */
 export const maxAttempts = 4
-/** The maximum total time of the attempts before the first byte is received, or of the attempts of one resume. */
+/**
+ * The maximum total time of the attempts before the first byte is received. In a resume, no attempt begins after this
+ * time.
+ */
 export const totalAttemptsTimeout = Duration.seconds(45)
 /** The maximum number of consecutive resumes that deliver no byte of a body. */
 export const maxResumes = 5
