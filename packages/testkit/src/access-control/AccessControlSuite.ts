@@ -20,7 +20,7 @@ export interface AccessFixture {
   readonly isReachable: boolean
 }
 
-/** The suite authorizes its users for this rule. It is the rule that registry-packages-proxy requires for packages. */
+/** The rule that registry-packages-proxy requires for packages. The suite authorizes one of its users for this rule. */
 export const packagesRule = ResourceRule.make({
   verb: "get",
   group: "apps",

@@ -22,7 +22,7 @@ export interface ReviewDecisions {
   readonly rights: Map<string, ReadonlyArray<string>>
   /** If set, every review fails with this reason. */
   failure: ReviewError["reason"] | undefined
-  /** Each review runs this effect before it completes. Default: `Effect.void`. */
+  /** An effect that runs in each review, before the mock decides the result. Default: `Effect.void`. */
   beforeResult: Effect.Effect<void>
 }
 

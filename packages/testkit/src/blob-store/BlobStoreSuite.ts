@@ -69,8 +69,7 @@ const assertWhole = (wanted: TestPackage, blob: OpenBlob) =>
   })
 
 /**
- * Asserts that reading returns the bytes of the opened blob, or fails. The blob was removed or replaced while it was
- * open.
+ * Reads an open blob that was removed or replaced. Asserts that the read either fails or returns the bytes of `wanted`.
  */
 const assertRightOrFailed = (wanted: TestPackage, blob: BlobReader) =>
   read(blob).pipe(

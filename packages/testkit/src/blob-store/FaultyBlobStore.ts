@@ -2,7 +2,7 @@ import { type BlobReader, BlobStoreError } from "@registry-packages-proxy/digest
 import { BlobStore } from "@registry-packages-proxy/digest-cache/BlobStore"
 import { Context, Effect, Layer, Option } from "effect"
 
-/** The operations of a BlobStore, its readers and its writers that a fault can affect. */
+/** The operations that a fault can affect. They are operations of a BlobStore, of its readers and of its writers. */
 export type StoreOperation =
   | "find"
   | "reserve"

@@ -40,7 +40,8 @@ export class TestPackage {
   /** The bytes that the source sends. A test may replace them. */
   sourceBytes: Buffer
   /**
-   * The offset of the byte before which the source fails. -1 makes `resolve` fail. Undefined: the source does not fail.
+   * The source fails before it sends the byte at this offset. If the offset is -1, `resolve` fails. Default: the source
+   * does not fail.
    */
   failAt: number | undefined = undefined
   resolveCalls = 0

@@ -69,8 +69,7 @@ export const generated = (options: {
 export const toBytes = (blob: RegistryBlob): Uint8Array => Buffer.concat([...blob.read(0, blob.size)])
 
 /**
- * Returns a blob with the byte at offset `at` inverted. The digest stays that of `blob`, as if the registry had damaged
- * its copy.
+ * Returns `blob` with the byte at offset `at` inverted. The digest is unchanged, so the bytes do not match the digest.
  */
 export const damaged = (blob: RegistryBlob, at: number): RegistryBlob => ({
   digest: blob.digest,

@@ -83,8 +83,8 @@ export class FakeKubernetes {
   /** True if the server responds 410 to every request with a `continue` token, because the token has expired. */
   isContinueExpired = false
   /**
-   * URL paths for which the server responds 404. A path is that of an object that does not exist, or that of a
-   * collection whose kind is not installed.
+   * URL paths of missing objects, and of collections whose kind is not installed. The server responds 404 for these
+   * paths, and for all objects in these collections.
    */
   readonly missingPaths = new Set<CollectionPath>()
   readonly #unexpected = Deferred.makeUnsafe<never>()
@@ -95,7 +95,8 @@ export class FakeKubernetes {
 
   /**
    * An effect that never succeeds. It dies when a client requests a kind that is in neither `collections` nor
-   * `missingPaths`. Race a test against this effect, because a client under test may only retry the request.
+   * `missingPaths`. Race a test against this effect. Otherwise, if the client only retries the request, the test waits
+   * until its timeout.
    */
   readonly dieOnUnknownKind: Effect.Effect<never> = Deferred.await(this.#unexpected)
 
@@ -193,8 +194,8 @@ export class FakeKubernetes {
   }
 
   /**
-   * Returns an object, or 404 if it does not exist. Returns undefined if neither `collections` nor `missingPaths`
-   * contains its collection.
+   * If `missingPaths` contains `path` or the collection of `path`, returns 404. If `collections` does not contain the
+   * collection, returns undefined. Otherwise returns the object, or 404 if the object does not exist.
    */
   #get(path: string): ApiResponse | undefined {
     const slash = path.lastIndexOf("/")

@@ -48,8 +48,8 @@ export class MemorySocket extends Duplex {
   }
 
   /**
-   * Number of bytes delivered to the other end, plus bytes that wait for delivery. Node's sockets count in this way
-   * too.
+   * Number of bytes delivered to the other end, plus `writableLength`. Until a write is complete, the delivered bytes
+   * of this write count twice.
    */
   get bytesWritten(): number {
     return this.#delivered + this.writableLength

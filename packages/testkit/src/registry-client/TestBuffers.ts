@@ -13,8 +13,8 @@ export const copyIntoBuffer = (buffers: ReadBuffers | undefined, chunk: Uint8Arr
 }
 
 /**
- * Buffers for a test that reads a blob. `collect` copies each chunk, clears its buffer at once and reuses it. A client
- * that still uses the buffer then returns wrong bytes, and the test fails.
+ * Buffers for a test that reads a blob. `collect` copies each chunk, and then clears and reuses the chunk's buffer. If
+ * a client still uses a cleared buffer, the client returns wrong bytes, and the test fails.
  */
 export class TestBuffers implements ReadBuffers {
   readonly #size: number

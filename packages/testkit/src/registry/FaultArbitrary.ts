@@ -14,7 +14,7 @@ export type PlannedFault =
 export const toFault = (planned: PlannedFault, until: Latch.Latch): Fault =>
   planned._tag === "Stall" || planned._tag === "DelayHeaders" ? { ...planned, until } : planned
 
-/** A fault as plain data, and the requests that it affects. They are the next `times` requests of an operation. */
+/** A fault as plain data. The fault affects the next `times` requests of `operation`. */
 export interface FaultPlan {
   readonly operation: ServedOperation
   readonly fault: PlannedFault
@@ -132,7 +132,7 @@ const reasons: ReadonlyArray<SystemErrorTag> = [
   "BadResource"
 ]
 
-/** Generates faults of a file system. They affect one operation, or all operations that change files. */
+/** Generates faults of a file system, for one operation or for several operations that change files. */
 export const fileFaults: fc.Arbitrary<ReadonlyArray<FileFault>> = fc
   .tuple(
     fc.oneof(

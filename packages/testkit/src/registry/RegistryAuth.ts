@@ -32,8 +32,7 @@ export interface BearerAuth {
   /** The status for a token that is invalid, expired or of another scope. Default: 401 with a challenge. */
   readonly refuseTokensWith?: 400 | 401 | 403
   /**
-   * The number of requests that are refused although their token is valid, before valid tokens are accepted. Default:
-   * 0.
+   * The registry refuses the first `refuseFirst` requests that have a valid token from the token endpoint. Default: 0.
    */
   readonly refuseFirst?: number
   /** Refuses every POST to the token endpoint with this status. */
@@ -77,8 +76,8 @@ interface Token {
 export const tokenServiceName = "testkit-registry"
 
 /**
- * Returns the response that hides the registry from a request without credentials. `undefined` allows the request.
- * `challenge` means that the request is checked as usual.
+ * Returns the response that hides the registry from a request without credentials. If the request is allowed, returns
+ * undefined. If the request must be checked as usual, returns `challenge`.
  */
 const conceal = (
   auth: Exclude<RegistryAuth, { readonly _tag: "None" }>,

@@ -44,8 +44,8 @@ const pieces = function* (chunks: Iterable<Uint8Array>, cut: number) {
 }
 
 /**
- * Returns the body as a client receives it. The body ends after Content-Length bytes, and fails with ECONNRESET if it
- * is shorter.
+ * Returns the body as a client receives it. Bytes beyond the Content-Length are dropped. If the body has fewer bytes
+ * than the Content-Length, the stream fails with ECONNRESET.
  */
 const bodyOf = (options: {
   readonly request: Request

@@ -39,7 +39,7 @@ export const awaitClose = (response: ServerResponse): Effect.Effect<void> =>
     return Effect.sync(() => response.off("close", onClose))
   })
 
-/** Splits chunks into pieces of at most `largest` bytes, so that one piece ends at the offset `cut`. */
+/** Splits chunks into pieces of at most `largest` bytes. No piece extends across the offset `cut`. */
 const pieces = function* (chunks: Iterable<Uint8Array>, largest: number, cut: number) {
   let offset = 0
   for (const chunk of chunks) {

@@ -1,8 +1,8 @@
 import { utf8AsLatin1 } from "./Latin1.ts"
 
 /**
- * The Location field of a redirect from {@link locationBase}, and the request that a client must send next. Go was
- * tested with net/url and net/http of Go 1.26.
+ * The Location field of a redirect from {@link locationBase}, and the request that a client must send next.
+ * `goBehaviour` describes net/url and net/http of Go 1.26.
  */
 export interface LocationCase {
   readonly situation: string

@@ -1,6 +1,6 @@
 /**
- * An unusual or invalid response of a real server or proxy, and the result of reading it correctly. Go was tested with
- * net/http of Go 1.26, and Node with node:http of Node 26.10 in its default strict mode.
+ * An unusual or invalid response of a real server or proxy, and the result of reading it correctly. `goBehaviour`
+ * describes net/http of Go 1.26. `nodeBehaviour` describes node:http of Node 26.10 in its default strict mode.
  */
 export interface OddResponse {
   readonly situation: string
