@@ -32,7 +32,9 @@ export interface ListenOptions {
 
 /** The options that both listeners share. */
 interface CommonOptions {
+  /** The platform of the image to select if a digest names an image index. */
   readonly platform: Platform
+  /** The time in which downloads in progress may finish after the shutdown began. */
   readonly gracePeriod: Duration.Duration
   /**
    * Maximum number of package requests in progress on all listeners together. Further requests are answered with 503.

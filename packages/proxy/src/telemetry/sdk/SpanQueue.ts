@@ -8,9 +8,14 @@ import { batchConfig } from "./BatchConfig.ts"
 import * as SpanBatch from "./SpanBatch.ts"
 import type { SpanTemplate } from "./SpanTemplate.ts"
 
+/** A bounded queue of ended spans in front of an exporter. */
 export interface SpanQueue {
+  /** The input of the queue for OpenTelemetry's tracer, which passes spans as objects. */
   readonly processor: SpanProcessor
-  /** Queues an ended span as bytes. If the queue is full, drops the span and counts it. */
+  /**
+   * Queues an ended span as bytes. `template` has the parts of the span that are the same in many spans, already
+   * encoded. All spans of a queue must have the same `resource`. If the queue is full, drops the span and counts it.
+   */
   readonly enqueue: (resource: Resource, template: SpanTemplate, idsAndTimes: SpanBatch.IdsAndTimes) => void
   /** Returns the number of ended spans whose export has neither succeeded nor failed yet. */
   readonly unsettled: () => number
