@@ -35,7 +35,8 @@ export class Authenticator extends Context.Service<
 >()("@registry-packages-proxy/access-control/Authenticator") {
   /**
    * Validates tokens by TokenReview. Caches acceptances for 2 minutes and refusals for 30 seconds. While the API server
-   * is unreachable, reuses decisions of the last 90 minutes. Refuses a JWT after its `exp` without a review.
+   * is unreachable, reuses decisions of the last 90 minutes. If the `exp` of a JWT has passed, refuses the JWT without
+   * a review.
    */
   static readonly layer: Layer.Layer<Authenticator, never, Reviews> = Layer.effect(
     Authenticator,

@@ -4,7 +4,10 @@ import type { ReviewKind } from "./AccessError.ts"
 
 const prefix = "registry_packages_proxy"
 
-/** The values of the metric label `from`. Each is an origin of a decision. */
+/**
+ * The values of the metric label `from`, the origin of a decision. `none` means that there is no decision, or that the
+ * request has no credentials.
+ */
 const decisionOrigins = ["review", "memory", "stale", "certificate", "expiry", "none"] as const
 export type DecisionOrigin = (typeof decisionOrigins)[number]
 

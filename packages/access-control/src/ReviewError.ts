@@ -1,8 +1,8 @@
 import { Schema } from "effect"
 
 /**
- * The API server did not answer, or cannot answer now. The cause is a network error, a timeout, or a status 429 or 5xx.
- * Cached decisions may be reused.
+ * The API server did not answer, or cannot answer now. The cause is a network error, a timeout, credentials that
+ * cannot be read, or the status 408, 429 or 5xx. Cached decisions may be reused.
  */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
   /** The cause, for logs and messages. Contains no secret. */

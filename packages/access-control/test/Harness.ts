@@ -56,8 +56,8 @@ export const accessResult = (user = alice) =>
   )
 
 /**
- * Returns the name of the user in the cached decision about a token. `isAllowed` is true if a cached decision allows
- * alice the access that `packagesRule` describes.
+ * Reads only cached decisions. `user` is the name of the token's user, or undefined if no cached decision accepts the
+ * token. `isAllowed` is true if a cached decision allows alice the access that `packagesRule` describes.
  */
 export const cachedUserAndAccess = (value = token) =>
   Effect.gen(function* () {

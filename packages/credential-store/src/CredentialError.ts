@@ -13,7 +13,7 @@ export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
 
 /**
  * No feed has an object for `repository`, or for the cluster's own registry if `repository` is none. If `upToDate` is
- * false, some feed cannot read its file or API server now, and such an object may exist there.
+ * false, some feed cannot read its file or API server now. That file or API server may have an object for `repository`.
  */
 export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("UnknownRepository", {
   repository: Schema.OptionFromUndefinedOr(RepositoryKey),

@@ -26,8 +26,8 @@ export type FeedEvent =
   | { readonly _tag: "Stale"; readonly detail: string }
 
 /**
- * The words by which `/readyz` names objects that a feed has not delivered yet. Any client may see these words, so they
- * contain no name of a file or object.
+ * If a feed has not delivered its objects yet, the response of `/readyz` contains one of these words. The words contain
+ * no name of a file or object, because any client may request `/readyz`.
  */
 export const AwaitedObjects = Schema.Literals(["credentials-files", ...kinds.map(({ awaited }) => awaited)])
 export type AwaitedObjects = typeof AwaitedObjects.Type

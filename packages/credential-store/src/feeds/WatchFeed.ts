@@ -45,7 +45,7 @@ const withoutKind =
       : [hasSynced || event._tag === "Synced", [toFeed(event)]]
   }
 
-/** A kind whose `awaited` is one of the words that `/readyz` uses. */
+/** A kind whose `awaited` is one of the words in `Feed.AwaitedObjects`. */
 type WatchedKind = ObjectKind & { readonly awaited: Feed.AwaitedObjects }
 
 const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {

@@ -300,8 +300,8 @@ export class SourceIndex {
 
   /**
    * Updates `#claims` after `entry` has changed. `before` contains the repositories that the entry named before the
-   * change. Marks these repositories and those that it names now as undecided, so that `apply` chooses their objects
-   * again.
+   * change. Adds the previous and the current repositories of the entry to `#undecided`. `apply` then chooses the
+   * objects for these repositories again.
    */
   #claim(entry: Entry, before: ReadonlySet<SourceKey>): void {
     const after = keysOf(entry)

@@ -22,7 +22,10 @@ export interface ObjectKind extends Resource.Resource<unknown> {
    * missing object never prevents readiness.
    */
   readonly isOptional: boolean
-  /** The word by which `/readyz` names these objects while they are not listed yet. It contains no object's name. */
+  /**
+   * If the objects of this kind are not delivered yet, the response of `/readyz` contains this word. The word contains
+   * no object's name.
+   */
   readonly awaited: string
   /** A description of the registries that these objects name, for docs/operations.md. */
   readonly purpose: string

@@ -23,7 +23,8 @@ const config = dockerConfig({ host, username: "reader", password })
 const tokens = JSON.stringify({ auths: { "token.example.com": { identitytoken: token, registrytoken: "" } } })
 
 /**
- * The texts that no output may contain: the password and the token, plain and in each base64 text that contains them.
+ * The texts that no output may contain: the password, the token, and the base64 of texts with the password or the
+ * token.
  */
 const secrets = [
   password,

@@ -36,9 +36,8 @@ export interface Timer {
  * Queues reviews, and calls `begin` of each review when it may be sent. The number of reviews in progress is limited in
  * total and per lane. The lane with the fewest reviews in progress goes first.
  *
- * A lane sends its oldest review first. Once that review has waited for `Limits.newestFirstAfter`, the lane sends its
- * newest review first. The callers of older reviews may then have left, and a new caller does not wait behind many old
- * reviews.
+ * A lane sends its oldest review first. But once the oldest review has waited for `Limits.newestFirstAfter`, the lane
+ * sends its newest review first. A new caller then does not wait behind many old reviews whose callers may have left.
  *
  * While the API server is silent (see `isSilent`), every lane sends its newest review first. All lanes together then
  * begin one review per `Limits.probeInterval`.

@@ -20,8 +20,8 @@ export interface ReviewRequest<A> {
   readonly kind: ReviewKind
   readonly lane: Lane
   /**
-   * True if the caller can reuse a stale decision. While the API server is silent, such a review is not queued. `send`
-   * then fails immediately if the review cannot be sent at once.
+   * True if the caller can reuse a stale decision. If true while the API server is silent, `send` does not queue the
+   * review, but sends the review at once or fails at once.
    */
   readonly hasStaleDecision: boolean
   readonly review: Effect.Effect<A, ReviewError>
@@ -35,15 +35,17 @@ export class ReviewQueue extends Context.Service<
   ReviewQueue,
   {
     /**
-     * Queues a review, and sends it when `ReviewLanes` allows. If the caller is interrupted before that, the review
-     * leaves the queue. Fails with `Overloaded` if a newer review evicts this review. If this review is queued for too
-     * long, fails with `ReviewError` while the API server is silent, else with `Overloaded`. Also fails with
-     * `ReviewError` if the review fails.
+     * Queues a review, and sends it when `ReviewLanes` allows. If the caller is interrupted first, the review leaves
+     * the queue.
+     *
+     * Fails with `ReviewError` if the sent review fails. Fails with `Overloaded` if a newer review evicts this review
+     * from the queue. After `Limits.maxQueueTime` in the queue, fails with `ReviewError` if the API server is silent,
+     * else with `Overloaded`.
      */
     readonly send: <A>(request: ReviewRequest<A>) => Effect.Effect<ReviewResult<A>, ReviewError | Overloaded>
     /**
-     * Runs `decision`, and counts its caller as waiting until it ends. Fails with `Overloaded` if `Limits.maxWaiting`
-     * callers already wait.
+     * Runs `decision`. The caller counts as waiting until `decision` ends. Fails with `Overloaded` if
+     * `Limits.maxWaiting` callers already wait.
      */
     readonly whileWaiting: <A, E>(decision: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
   }

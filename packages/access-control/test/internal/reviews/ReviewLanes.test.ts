@@ -113,7 +113,8 @@ describe("ReviewLanes", () => {
   )
 
   /**
-   * Fills the lanes, so that no further review may begin. Returns the reviews in progress as `tokens` and `accesses`.
+   * Makes lanes with the maximum number of reviews in progress. In the result, `tokens` are the reviews in the lane
+   * `token`, and `accesses` are the reviews in the lane `access`.
    */
   const makeFull = () => {
     const world = makeWorld()

@@ -51,9 +51,9 @@ const warningOf = (
 }
 
 /**
- * Parses a docker config.json, and collects its credentials for the registry `host`. An empty text means anonymous.
- * Fails if the text or the entry for `repositoryPrefix` is invalid. Other entries may be invalid. `field` names the
- * config in messages.
+ * Parses a docker config.json, and returns its credentials for the registry `host`. If `json` is empty, returns no
+ * credentials. Fails if `json` is not a docker config, or if the entry for `repositoryPrefix` is invalid. Does not fail
+ * if an entry for another path is invalid. `field` is the name of the config in messages.
  */
 export const fromDockerConfig = (
   json: string,

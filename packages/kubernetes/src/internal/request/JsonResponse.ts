@@ -7,7 +7,7 @@ const maxLength = 64 * 1024 * 1024
 
 const tooLong = invalid(`the API server's response is longer than ${maxLength / 1024 / 1024} MiB`)
 
-/** Concatenates byte arrays. Returns a single array without copying it. */
+/** Concatenates byte arrays. If there is only one array, returns that array itself, not a copy. */
 export const concatBytes = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first] = pieces
   return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces)

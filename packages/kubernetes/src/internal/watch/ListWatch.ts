@@ -29,8 +29,8 @@ const timeoutGrace = Duration.seconds(30)
 const maxSilence = Duration.minutes(3)
 
 /**
- * A watch that ends within this many milliseconds and without an event is treated as failed. The next attempt then
- * waits for a delay.
+ * If the server ends a watch within this many milliseconds and without an event, the next attempt follows after a
+ * delay.
  */
 const minWatchMillis = 10_000
 
@@ -274,11 +274,12 @@ class Watcher<A> {
 
   /**
    * Handles the end of an attempt. Counts the attempt, and clears the position if the next attempt must read all
-   * objects. Emits `AttemptFailed` after a failure other than 410. Then waits before the next attempt.
+   * objects. A watch has worked if it received an event or lasted for `minWatchMillis`.
    *
-   * A watch has worked if it received an event or lasted for `minWatchMillis`. There is no wait if the server ends such
-   * a watch, and no wait after the first 410 since the last event. If a watch that has worked fails with `Unreachable`,
-   * there is a wait but no `AttemptFailed`.
+   * Emits `AttemptFailed` if the attempt failed. Exceptions are a 410, and `Unreachable` after a watch that has worked.
+   *
+   * Does not wait if the server answered with the first 410 since the last event, or if the server ended a watch that
+   * has worked. Otherwise waits before the next attempt.
    */
   readonly #settle = Effect.fnUntraced(
     { self: this },

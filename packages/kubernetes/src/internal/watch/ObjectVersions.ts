@@ -53,8 +53,9 @@ export class ObjectVersions<A> {
   }
 
   /**
-   * Processes the first list. Returns a `Synced` event with all objects that can be decoded, then one change without
-   * event for each listed object. Such a change names the object if it cannot be decoded.
+   * Processes the first list. The first change in the result has a `Synced` event with all objects that can be decoded.
+   * Then the result has one change without an event for each listed object. If the object cannot be decoded,
+   * `undecodable` is the name of the object.
    */
   sync(objects: ReadonlyArray<unknown>): ReadonlyArray<ObjectChange<A>> {
     const changes = objects.map((object) => this.update(object, "list"))
