@@ -43,8 +43,7 @@ const nonEmpty = (value: string | undefined): string | undefined => (value === "
 /**
  * Chooses a challenge of a 401 response. Prefers a Bearer challenge for which {@link realmUrl} returns a URL, then
  * Basic, then any other Bearer challenge with a realm. `url` is the base of a relative realm. If the chosen Bearer
- * challenge has no scope, `scope` becomes its scope. If the status is not 401,
- * `challenge` is undefined.
+ * challenge has no scope, `scope` becomes its scope. If the status is not 401, `challenge` is undefined.
  */
 export const choose = (
   response: HttpClientResponse.HttpClientResponse,
