@@ -31,8 +31,9 @@ const alternatives = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
   given.map((flag) => `--${flag.name} FILE (or ${Flag.variableName(flag)})`).join(" or ")
 
 /**
- * Returns an error message if a program without an API server cannot run with these settings. It cannot have a secure
- * listener, and it needs a credentials file.
+ * Checks the settings of a program without an API server. Returns an error message if the settings include a secure
+ * listener, since access control requires an API server. Also returns an error message if the settings include no
+ * credentials file.
  */
 const contradiction = (
   settings: Settings,

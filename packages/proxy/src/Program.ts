@@ -87,7 +87,7 @@ const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || /^[0:]+$
 
 /**
  * Returns the sources of the secure port's certificate and of the authorities for client certificates. Without
- * certificate files, the certificate is self-signed, and its names include the host on which the port listens.
+ * certificate files, the certificate is self-signed. Its names include `host`, unless `host` means every interface.
  */
 const tlsSources = (settings: Settings, { host }: ListenAddress): MaterialSources => ({
   serving: Option.match(Option.all([settings.tlsCertFile, settings.tlsPrivateKeyFile]), {

@@ -101,8 +101,8 @@ const checkProxies = (env: EnvironmentVariables): Result.Result<void, UsageError
 
 /**
  * Parses the arguments (without the program's name) and the environment variables into settings. Fails for invalid or
- * contradictory settings, and for --help and --version. Ignores variables that belong to no flag, since Kubernetes sets
- * variables with the program's prefix for Services. Reads and writes nothing else.
+ * contradictory settings, and for --help and --version. Also fails if HTTP_PROXY or HTTPS_PROXY is not valid. Ignores
+ * unknown variables with the program's prefix, since Kubernetes sets such variables for Services.
  */
 export const parse = (
   args: ReadonlyArray<string>,

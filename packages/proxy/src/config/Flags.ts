@@ -19,8 +19,8 @@ export const Uuid = Schema.String.check(
 
 /**
  * All flags. The key of a flag is the name of its value in `Settings`. The parser, the environment variables, --help
- * and docs/configuration.md derive from this object. No flag's name may begin with `port` or `service`. If a Kubernetes
- * Service has the program's name, Kubernetes sets variables such as REGISTRY_PACKAGES_PROXY_PORT.
+ * and docs/configuration.md derive from this object. No flag's name may begin with `port` or `service`, since
+ * Kubernetes sets variables such as REGISTRY_PACKAGES_PROXY_PORT for a Service with the program's name.
  */
 export const flags = {
   listenAddress: Flag.single({

@@ -194,7 +194,10 @@ export const make = Effect.fnUntraced(function* (options: {
   return {
     /** The handlers of the plain listener, without access control. */
     plainHandlers: handlersFor(undefined),
-    /** Makes the handlers of the secure listener. `accessControl` decides about each request first. */
+    /**
+     * Makes the handlers of the secure listener. A route's handler is called only if `accessControl` allows the
+     * request.
+     */
     secureHandlers: (accessControl: AccessControl) => handlersFor(accessControl),
     /** Counts, logs and traces a request that a listener rejected before the application received it. */
     recordUnread: yield* UnreadRequest.makeRecorder(log, spans)

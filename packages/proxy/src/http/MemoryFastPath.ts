@@ -14,8 +14,8 @@ import { labelOf } from "./request/Routes.ts"
 import * as ServerSpans from "./request/ServerSpans.ts"
 
 /**
- * Answers a request and returns true if that is possible without waiting. Otherwise sends nothing and returns false.
- * The application must then handle the request.
+ * If a request can be answered without waiting, answers the request and returns true. Otherwise sends nothing and
+ * returns false. The application must then handle the request.
  */
 export type FastPath = (request: IncomingMessage, response: ServerResponse) => boolean
 
@@ -65,8 +65,8 @@ const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | un
 /**
  * Makes the fast path of a listener. The fast path answers requests for small packages that are cached in memory, with
  * the same responses as the application. On the secure port, it also requires a cached decision that allows the caller.
- * It writes directly to Node's response. Effect's server and a fiber would take several times as long as the rest of
- * the request.
+ * It writes directly to Node's response. A response through Effect's server and a fiber would take several times as
+ * long.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform

@@ -53,9 +53,9 @@ export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn
       : "Info"
 
 /**
- * Returns the rate-limit key of a request's log line. Undefined if the line is always written. Lines of failures are
- * limited, since a failure may repeat. Lines of unread requests are limited, since any client can cause them at any
- * rate.
+ * Returns the rate-limit key of a request's log line. Returns undefined if the line is always written. Lines with the
+ * level `Warn` or `Error` have a key, since a failure may repeat. Lines with `unread` have a key, since any client can
+ * cause such lines at any rate.
  */
 export const rateLimitKey = (entry: AccessEntry): string | undefined =>
   levelOf(entry) === "Info" && entry.unread !== true

@@ -56,8 +56,8 @@ export const make = (
     }
 
     /**
-     * When the window ends, writes its last skipped line and begins the key's next window. The next window skips every
-     * line until it ends.
+     * When the window ends, writes the window's last skipped line and begins the key's next window. Every line in the
+     * next window is skipped.
      */
     const flushLater = (window: Window, now: number): void => {
       run(

@@ -8,7 +8,7 @@ const qualityOf = (member: string): number => {
 }
 
 /**
- * True if an Accept header gives OpenMetrics at least the quality of Prometheus' text format (RFC 9110, section
+ * True if an Accept header allows OpenMetrics with at least the quality of Prometheus' text format (RFC 9110, section
  * 12.5.1).
  */
 export const isPreferred = (accept: string | undefined): boolean => {

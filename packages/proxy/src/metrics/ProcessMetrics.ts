@@ -20,8 +20,8 @@ const maxDescriptors: Effect.Effect<number | undefined> = Effect.callback((resum
 })
 
 /**
- * Returns the memory limit of the process in bytes. Undefined if there is none, since Node then returns 0 or a huge
- * number.
+ * Returns the memory limit of the process in bytes, or undefined if there is no limit. Without a limit, Node returns 0
+ * or a huge number.
  */
 const memoryLimit = (): number | undefined => {
   const limit = process.constrainedMemory()

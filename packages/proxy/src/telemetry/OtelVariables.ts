@@ -98,8 +98,8 @@ export const exporter = {
 } as const
 
 /**
- * The variables that apply to all signals. Each signal also has variables of its own, named by `signalVariableName`,
- * which take precedence.
+ * The variables that apply to all signals. For one signal, the variable that `signalVariableName` names takes
+ * precedence.
  */
 export const otlp = {
   endpoint: makeSecret({
@@ -174,7 +174,7 @@ export const otlp = {
 export const signalVariableName = (signal: Signal, { name }: OtelVariable.OtelVariable<unknown>): string =>
   name.replace("OTEL_EXPORTER_OTLP_", `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_`)
 
-/** The names of the samplers of OpenTelemetry's specification that require no other service. */
+/** The names of OpenTelemetry's standard samplers, except the samplers that require another service. */
 export type SamplerName =
   | "always_on"
   | "always_off"

@@ -195,7 +195,7 @@ const logsOf = (env: EnvironmentVariables): Read<Option.Option<LogsSettings>> =>
 /**
  * Parses OpenTelemetry's standard variables. An empty variable counts as not set. If OTEL_SDK_DISABLED is true, ignores
  * all other variables. Otherwise fails for an invalid value, even of a signal that is disabled. A general variable that
- * every signal overrides is not checked, unless it is the endpoint. Reads nothing else.
+ * every signal overrides is not checked, unless it is the endpoint. Reads no file.
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */

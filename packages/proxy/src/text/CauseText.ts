@@ -45,8 +45,8 @@ export const describeCause = (cause: Cause.Cause<unknown>): string => {
 }
 
 /**
- * Returns the stack frames of a cause's defects, innermost frame first. Omits the stacks of failures, since failures
- * are expected.
+ * Returns the stack frames of a cause's defects, innermost frame first. Returns at most `maxFrames` frames of each
+ * defect. Omits the stacks of failures, since failures are expected.
  */
 export const defectStack = (cause: Cause.Cause<unknown>): ReadonlyArray<string> =>
   cause.reasons.filter(Cause.isDieReason).flatMap(({ defect }) =>

@@ -27,13 +27,13 @@ export interface AccessControl {
     record: Pick<RequestRecord, "user">
   ) => Effect.Effect<Problem | undefined>
   /**
-   * Returns the name of the request's user if cached decisions allow the request. Undefined means "not cached", not
-   * "refused".
+   * If cached decisions allow the request, returns the name of the request's user. Otherwise returns undefined, and
+   * `check` must decide about the request.
    */
   readonly cachedUser: (request: IncomingMessage, route: RouteName) => string | undefined
   /**
-   * Records that `cachedUser` has allowed this request for this user. `check` then allows the request without deciding
-   * and counting again.
+   * Records that `cachedUser` has allowed this request for this user. `check` then allows the request without another
+   * decision, so that the metrics count the request once.
    */
   readonly markAllowed: (request: IncomingMessage, user: string) => void
 }

@@ -23,8 +23,9 @@ const firstSize = 64 * kib
 const fastBudget = 8 * mib
 
 /**
- * If the buffers in use have this number of bytes or more, every new buffer has only `minSize` bytes. This number is
- * larger than `fastBudget`, since a body may still use large buffers after its client has become slow.
+ * Maximum number of bytes in the buffers that all bodies use together. A new buffer has at most the number of bytes
+ * that remain. If fewer than `minSize` bytes remain, the new buffer has `minSize` bytes nevertheless. The maximum is
+ * larger than the budget for fast clients, since a body may still use large buffers after its client has become slow.
  */
 const maxInUseBytes = 24 * mib
 

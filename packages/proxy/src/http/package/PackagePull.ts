@@ -24,7 +24,8 @@ export type PullError = CredentialError | RegistryError | InvalidRepositoryName
 
 /**
  * Makes a function that returns the source of a package. The source resolves the package at its registry and downloads
- * it from there. It reads the credentials anew each time, so that new credentials take effect immediately.
+ * it from there. The source reads the credentials again for each `resolve` and each `blob`, so that new credentials
+ * take effect immediately.
  */
 export const make = Effect.gen(function* () {
   const credentials = yield* CredentialStore

@@ -63,7 +63,7 @@ export const shuttingDown: Problem = {
   error: "ShuttingDown"
 }
 
-/** The 503 problem of a package request while `HttpLimits.maxPackages` others are in progress. */
+/** The response to a package request if `HttpLimits.maxPackages` other package requests are in progress. */
 export const tooManyInProgress: Problem = {
   status: 503,
   detail: "Too many requests are in progress. Ask another master node, or ask again in a second.",

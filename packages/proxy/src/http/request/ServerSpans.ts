@@ -135,8 +135,8 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
   }
 
   /**
-   * The last answered request of each connection. If the next one has the same query, bytes and status, its span reuses
-   * the attributes.
+   * The last answered request of each connection. If the next request of the connection has the same query, number of
+   * bytes and status, the span of the next request gets the same attributes.
    */
   const lastOfConnection = new WeakMap<object, AnsweredRequest>()
 

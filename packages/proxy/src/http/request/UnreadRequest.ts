@@ -18,7 +18,7 @@ export interface UnreadRequest {
   readonly request: IncomingMessage | undefined
 }
 
-/** Makes a function that records an unread request like any other request, by a span, metrics and a log line. */
+/** Makes a function that records an `UnreadRequest` by a span, metrics and a log line, like any other request. */
 export const makeRecorder = (
   log: RequestLog,
   spans: ServerSpans

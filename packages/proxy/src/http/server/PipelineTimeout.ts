@@ -8,7 +8,7 @@ import type { Pipeline } from "./Pipelining.ts"
 const checkInterval = Duration.seconds(1)
 
 /**
- * The number of bytes received on a connection. `since` is the time at which this number last increased, in
+ * The number of bytes received on a connection. `since` is the time of the check that first found this number, in
  * milliseconds since the epoch.
  */
 interface Received {
@@ -18,9 +18,9 @@ interface Received {
 
 /**
  * Closes a connection with pipelined requests if the client has sent no byte for `idleTimeout` and no response is in
- * progress. A small response ends as soon as its bytes are in the socket's buffer. Bytes that the client accepts do not
- * restart the time, since the kernel of a client that reads nothing still accepts a few bytes now and then. Counts and
- * logs each closed connection. Runs until the scope closes.
+ * progress. A response is in progress only until its last byte is in the socket's buffer, even if the client has not
+ * read it yet. Bytes that the client accepts do not restart the time, since the kernel of a client that reads nothing
+ * still accepts a few bytes now and then. Counts and logs each closed connection. Runs until the scope closes.
  */
 export const watch = (
   pipelines: ReadonlySet<Pipeline>,

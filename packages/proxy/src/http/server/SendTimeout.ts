@@ -13,7 +13,7 @@ const kernelIntervalMillis = Duration.toMillis("5 seconds")
 
 /** The state of a connection with a write or close in progress. Times are in milliseconds since the epoch. */
 interface Sending {
-  /** The time at which the client last accepted bytes. */
+  /** The time of the first check, replaced by the time of each later check that finds newly accepted bytes. */
   since: number
   /** The number of the connection's bytes that Node has passed to the kernel. */
   readonly sent: number
@@ -55,7 +55,10 @@ export const watch = (
     socket.once("close", () => connections.delete(socket))
   })
 
-  /** Returns the connections that have bytes to send, but have passed none to the kernel since the previous check. */
+  /**
+   * Returns the connections that wait to send bytes or to close, and have passed no byte to the kernel since the
+   * previous check.
+   */
   const stuck = (now: number): ReadonlyArray<readonly [Socket, Sending]> => {
     const found: Array<readonly [Socket, Sending]> = []
     for (const [socket, previous] of connections) {

@@ -18,7 +18,10 @@ const hrTime = (nanos: bigint): HrTime => [Number(nanos / nanosInSecond), Number
 const none: Array<never> = []
 const unset = { code: SpanStatusCode.UNSET }
 
-/** An ended span, in the form that OpenTelemetry's exporters read. Each time is converted only when it is read. */
+/**
+ * An ended span that OpenTelemetry's exporters can read. Converts `startTime`, `endTime` and `duration` to `HrTime`
+ * only when an exporter reads these properties.
+ */
 export class ReadableEndedSpan implements ReadableSpan {
   readonly kind = SpanKind.SERVER
   readonly status = unset

@@ -33,7 +33,7 @@ const temporalities = {
   delta: AggregationTemporality.DELTA
 } as const
 
-/** Sends the metrics that /metrics shows to a collector at a regular interval. */
+/** Sends the program's metrics to a collector at a regular interval. /metrics shows the same metrics. */
 export const layer = (
   settings: MetricsSettings,
   resource: Resource

@@ -92,7 +92,7 @@ export const make = (request: Uint8Array): SpanTemplate => {
   }
 }
 
-/** Encodes the tag and the length of a field that contains a message. The field's `number` must be less than 16. */
+/** Encodes the tag and the length of a protobuf field that contains a message. `number` must be less than 16. */
 export const header = (number: number, length: number): Buffer => {
   const bytes = [(number << 3) | 2]
   for (let left = length; ; left = Math.floor(left / 0x80)) {

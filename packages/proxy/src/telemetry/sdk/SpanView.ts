@@ -3,7 +3,7 @@ import { hrTimeToMilliseconds } from "@opentelemetry/core"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace"
 import type { SpanView } from "../SpanTree.ts"
 
-/** Returns the data of an SDK's span that a span tree shows. */
+/** Converts a span of OpenTelemetry's SDK to the input of `SpanTree.render`. */
 export const spanViewOf = (span: ReadableSpan): SpanView => ({
   traceId: span.spanContext().traceId,
   spanId: span.spanContext().spanId,
