@@ -129,10 +129,10 @@ export const accessTable = (routes: ReadonlyArray<Route>): string =>
   )
 
 /**
- * Formats the table of the Kubernetes objects that registry-packages-proxy watches. The table has the required RBAC
- * verbs for each kind of object.
+ * Formats the table of the Kubernetes objects that registry-packages-proxy watches or creates. The table has the RBAC
+ * verbs that registry-packages-proxy needs for each kind of object.
  */
-export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
+export const objectTable = (kinds: ReadonlyArray<ObjectKind>): string =>
   markdownTable(
     ["What", "Verbs", "For", "If it does not exist", "In `/readyz`"],
     [

@@ -24,8 +24,8 @@ const parts = (text: string): ReadonlyArray<string> => {
 }
 
 /**
- * Wraps a paragraph or a list item after `maxLineLength` characters. No new line begins with a word that `mark`
- * matches.
+ * Breaks a paragraph or a list item into lines of at most `maxLineLength` characters. A longer text
+ * that `parts` does not split stays on one line.
  */
 const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [first = ""] = lines

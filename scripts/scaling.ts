@@ -1,7 +1,7 @@
 /**
  * Prints the tables of docs/scaling.md. The tables show rollouts to 10, 100, 1,000 and 10,000 nodes, simulated in
- * virtual time. Options change these numbers, for example: `scripts/scaling.ts --masters 3,5 --nodes 1000 --master-gbit
- * 10 --node-gbit 1 --upstream-gbit 0.1 --cache-gib 1`.
+ * virtual time. Options change the simulated cluster. Example: `scripts/scaling.ts --masters 3,5 --nodes 1000
+ * --master-gbit 10 --node-gbit 1 --upstream-gbit 0.1 --cache-gib 1`.
  */
 import { parseArgs } from "node:util"
 import { randomGenerator, simulate } from "../packages/deploy/src/Scaling.ts"

@@ -28,7 +28,7 @@ const { values } = parseArgs({
 const heap = "--max-old-space-size=192"
 const semi = (mebibytes: number): string => `--max-semi-space-size=${mebibytes}`
 
-/** The default size of the measurements. It distinguishes the variants, and takes about ten minutes. */
+/** The workload without `--quick`. Shows the differences between the variants, and takes about ten minutes. */
 const workload: Fixture.Workload = {
   ...Fixture.fullWorkload,
   rounds: 3,

@@ -27,7 +27,7 @@ const declarationsOf = (source: string): ReadonlyMap<string, string> => {
   )
 }
 
-/** Returns the names of the metrics in the text of a Metrics.ts that no source in `others` uses. */
+/** Returns the names of unused metrics. `module` is the text of a Metrics.ts, and `others` are all other sources. */
 export const unusedMetrics = (module: string, others: Sources): ReadonlyArray<string> => {
   const declarations = declarationsOf(withoutComments(module))
   const mentions = (text: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(text)

@@ -88,8 +88,8 @@ const product = new Set([
 const withoutArrows = ["metrics"]
 
 /**
- * Returns an arrow for each import. Omits an import if other arrows lead to the same package, and imports of
- * `withoutArrows`.
+ * Returns an arrow for each import, except for imports of the packages in `withoutArrows`. Also omits redundant arrows.
+ * Example: If `a` imports `b` and `c`, and `b` imports `c`, there is no arrow from `a` to `c`.
  */
 const reduced = (imports: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<Arrow> => {
   const reaches = (from: string, to: string): boolean =>

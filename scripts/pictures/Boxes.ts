@@ -192,7 +192,7 @@ const drawFrame = (
   ].join("")
 }
 
-/** Returns an SVG of boxes on a grid, with arrows between the boxes and frames behind them. */
+/** Returns an SVG of boxes on a grid. Arrows connect boxes, and frames are behind boxes. */
 export const draw = (picture: BoxPicture): string => {
   const placed = place(picture)
   const width = margin * 2 + picture.columns * picture.columnWidth

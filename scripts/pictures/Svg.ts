@@ -104,7 +104,7 @@ export const arrow = (
 ): string =>
   `<path d="${d}" class="line" fill="none" stroke-width="1.3"${options.dashed === true ? ' stroke-dasharray="4 3"' : ""}${options.head === false ? "" : ' marker-end="url(#head)"'}/>`
 
-/** Returns path commands with rounded numbers, for example for `path("M", 1, 2, "L", 3, 4)`. */
+/** Joins path commands, and rounds their numbers. Example: `path("M", 1, 2.34)` returns `M 1 2.3`. */
 export const path = (...parts: ReadonlyArray<string | number>): string =>
   parts.map((part) => (typeof part === "number" ? round(part) : part)).join(" ")
 

@@ -31,9 +31,9 @@ const versionOf = (workspace: Workspace, name: string, range: string): string =>
 }
 
 /**
- * Returns the published package.json of a workspace package. Its `exports` name the built files, each dependency has a
- * version from npm, and development dependencies are removed. Throws if `publishConfig` has no exports, or if the
- * workspace has no version of a dependency.
+ * Returns the published package.json of a workspace package. Its `exports` name the built files, versions replace the
+ * ranges `workspace:*` and `catalog:`, and development dependencies are removed. Throws if `publishConfig` has no
+ * exports, or if the workspace has no version of a dependency.
  */
 export const make = (manifest: PackageManifest, workspace: Workspace): PackageManifest => {
   const { devDependencies: _, publishConfig, ...rest } = manifest

@@ -38,8 +38,8 @@ const fail = (detail: string): Result.Result<never, DockerConfigError> =>
 const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
 /**
- * Returns the fields of `object` that are named in `names`, which are in lowercase. Compares names case-insensitively,
- * as the Go programs that read docker configs do.
+ * Returns the fields of `object` whose names are in `names`. Compares names case-insensitively, as the Go programs that
+ * read docker configs do. `names` must be in lowercase.
  */
 const pickIgnoringCase = <const Name extends string>(
   object: Readonly<Record<string, unknown>>,

@@ -36,9 +36,10 @@ const isBetter = (one: Candidate, other: Candidate, host: string): boolean => {
 }
 
 /**
- * Returns the credentials of a docker config for a registry. Of several entries with the same path, one that is not
- * anonymous takes precedence. Of these, a key that equals the host takes precedence, then any other key with this host,
- * then a glob. Of several globs, the last in alphabetical order is used, as in the kubelet.
+ * Returns the credentials of a docker config for a registry. Of several entries with the same path, an anonymous one is
+ * used only if all are anonymous. Of several entries that are not anonymous, one whose key equals the host takes
+ * precedence, then one with any other key for this host, then one with a glob. Of several globs, the last in
+ * alphabetical order is used, as in the kubelet.
  */
 export const make = (config: DockerConfig, registry: RegistryHost): Keyring => {
   const host = DockerConfigKey.canonicalHost(registry)

@@ -2,7 +2,7 @@ import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import { layerCompression } from "@registry-packages-proxy/oci/MediaType"
 
-/** The blob of a package, which is the last layer of the package's manifest. */
+/** The last layer of a package's manifest. The blob of this layer is the package. */
 export interface PackageLayer {
   readonly layerDigest: Digest
   /** The size of the blob, in bytes. */

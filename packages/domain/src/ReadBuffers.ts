@@ -5,7 +5,7 @@
 export interface ReadBuffers {
   /**
    * Returns a free buffer. The producer of the bytes writes one chunk into the buffer, and passes this chunk to the
-   * reader. The reader can then reuse the buffer. The garbage collector frees a buffer that the producer does not use.
+   * reader. The reader can then reuse the buffer. A buffer that the producer does not use need not be given back.
    */
   readonly take: () => Uint8Array
 }

@@ -13,8 +13,8 @@ export type ConnectionFailureKind =
   | "other"
 
 /**
- * The failure to make a connection, to keep it open, or to read a valid response. It is built from error codes only,
- * since the messages of Node's errors may contain addresses with credentials.
+ * The failure to make a connection, to keep it open, or to read a valid response. Contains no message of Node's errors,
+ * since such a message may contain an address with credentials.
  */
 export class ConnectionFailure extends Data.TaggedError("ConnectionFailure")<{
   readonly kind: ConnectionFailureKind
@@ -151,7 +151,7 @@ export const fromCause = (cause: unknown): ConnectionFailure => {
 /** The failure of a connection that was closed before a handshake or a response was complete. */
 export const connectionClosed: ConnectionFailure = fromCode("ECONNRESET")
 
-/** The failure of a connection attempt, including the proxy and the TLS handshake, that took too long. */
+/** The failure of a connection attempt that took too long. The attempt includes the proxy and the TLS handshake. */
 export const connectTimedOut: ConnectionFailure = fromCode(connectTimeoutCode)
 
 /** Returns the failure of a response that is not valid HTTP/1. */

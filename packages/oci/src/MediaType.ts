@@ -32,6 +32,6 @@ export const isForeignLayer = (mediaType: string): boolean =>
   mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.") ||
   mediaType.startsWith("application/vnd.docker.image.rootfs.foreign.")
 
-/** Returns the compression of a layer by its media type, which is zstd if the type ends in `zstd`, else gzip. */
+/** If the media type of a layer ends in `+zstd` or `.zstd`, returns `zstd`. Otherwise returns `gzip`. */
 export const layerCompression = (mediaType: string): "gzip" | "zstd" =>
   mediaType.endsWith("+zstd") || mediaType.endsWith(".zstd") ? "zstd" : "gzip"

@@ -5,7 +5,7 @@ import type { BodySink, IncomingBody } from "./IncomingBody.ts"
 /** One or more consecutive pieces of a body. */
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
-/** Buffers that the consumer lends for the bytes of a body. Has the shape of `ReadBuffers` in the package domain. */
+/** Buffers that the consumer of a body lends. Has the same members as `ReadBuffers` in packages/domain. */
 export interface ReadBuffers {
   /** Returns a free buffer. The bytes of one chunk are written into it. */
   readonly take: () => Uint8Array
@@ -20,15 +20,15 @@ export interface BodyReaderOptions {
   readonly buffers?: ReadBuffers | undefined
 }
 
-/** The number of received bytes, over all bodies, after which garbage is collected. */
+/** The number of bytes, over all bodies, after which garbage is collected. Only bytes in new memory are counted. */
 const collectAfter = 8 * 1024 * 1024
 
 let uncollectedBytes = 0
 
 /**
- * Counts received bytes, and collects garbage once per {@link collectAfter} bytes. Collects only if `gc` is exposed
- * (`--expose-gc`), as in the executable. V8 underestimates the memory of received bytes, and would let about 50 MiB
- * accumulate. The C library never returns that memory to the system.
+ * Counts bytes received into new memory, and collects garbage once per {@link collectAfter} bytes. Collects only if
+ * `gc` is exposed (`--expose-gc`), as in the executable. V8 underestimates the memory of received bytes, and would let
+ * about 50 MiB accumulate. The C library never returns that memory to the system.
  */
 const collectGarbage = (bytes: number): void => {
   uncollectedBytes += bytes

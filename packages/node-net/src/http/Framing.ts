@@ -22,8 +22,8 @@ const listOf = (values: ReadonlyArray<string> | undefined): ReadonlyArray<string
   (values ?? []).flatMap((value) => value.split(",")).map((each) => each.trim().toLowerCase())
 
 /**
- * Returns the length in bytes, or `invalid` if the values are not lengths or differ. Undefined without a
- * Content-Length. Source: RFC 9110, section 8.6.
+ * Returns the length of the body, in bytes, from all values of Content-Length. Returns `invalid` if a value is not a
+ * length, or if the values differ. Undefined without a Content-Length. Source: RFC 9110, section 8.6.
  */
 const lengthOf = (values: ReadonlyArray<string> | undefined): number | undefined | "invalid" => {
   if (values === undefined) return undefined

@@ -101,14 +101,17 @@ const invalidRequest = new ConnectionFailure({
 })
 
 /**
- * Sends HTTP/1.1 requests on one socket, one at a time. Does not use Node's parser, because it refuses some responses
- * that registries send and Go accepts. In its lenient mode, Node's parser hangs. docs/registries.md has a table of such
- * responses.
+ * Sends HTTP/1.1 requests on one socket, one at a time. Does not use Node's parser, because Node's parser refuses some
+ * responses that registries send and Go accepts. docs/registries.md has a table of such responses. The lenient modes of
+ * Node's parser accept some of these responses, but are not safe.
  */
 export class HttpConnection {
   readonly socket: Socket
   owner: ConnectionOwner | undefined
-  /** True after the first response. The server may close a reused connection at any time. */
+  /**
+   * True after the first complete response, if the connection stays open. The server may close such a connection at any
+   * time.
+   */
   isReused = false
   readonly #isBorrowed: boolean
   #isClosed = false

@@ -34,7 +34,7 @@ export interface HttpPool {
     request: HttpRequest,
     options: SendOptions
   ) => Effect.Effect<HttpResponse, ConnectionFailure>
-  /** Closes idle connections at once, and every other connection after its response. */
+  /** Closes idle connections now, and every other connection as soon as it becomes idle. */
   readonly retire: () => void
 }
 

@@ -37,8 +37,8 @@ const otherSchemes = /^(?:socks(?:4|4a|5|5h)?|ftp|file|wss?|tcp|ssh|quic|h2)$/i
 
 /**
  * Parses a proxy address as golang.org/x/net/http/httpproxy does, with http as the default scheme. Also fails for
- * addresses that Go's net/http refuses only when it sends a request. Fails for socks5 too, because node-net does not
- * support it. `setting` is the name of the setting with the address.
+ * addresses that Go parses without an error but cannot use. Fails for socks5 too, because node-net does not support
+ * socks5. `setting` is the name of the setting with the address.
  */
 export const parseProxy = (text: string, setting: string): Result.Result<Proxy, UnusableProxy> => {
   const unusable = (reason: string) => Result.fail(new UnusableProxy({ setting, reason }))

@@ -50,9 +50,9 @@ const refusedByCgi = (name: string): ConnectionFailure =>
   })
 
 /**
- * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY by the rules of golang.org/x/net/http/httpproxy, with four differences.
- * Lowercase variables take precedence. Blanks around values are removed. An unusable proxy address is an error,
- * although Go ignores it. A socks5 address is an error too, although Go can use it.
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY by the rules of golang.org/x/net/http/httpproxy (0.58 or newer). Lowercase
+ * variables take precedence. Unlike Go, removes blanks around values. An unusable proxy address is an error, although
+ * Go ignores it. A socks5 address is an error too, although Go can use it.
  */
 export const fromEnvironment = (env: EnvironmentVariables): Result.Result<ProxySettings, UnusableProxy> =>
   Result.gen(function* () {

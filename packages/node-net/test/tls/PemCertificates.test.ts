@@ -13,7 +13,7 @@ const make = Effect.gen(function* () {
 const broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
 const noBase64 = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"
 
-/** Returns the certificate with trust settings in the format of OpenSSL, as an ASN.1 sequence after the certificate. */
+/** Adds trust settings to a certificate, in OpenSSL's format: an ASN.1 sequence after the certificate. */
 const trusted = (pem: string): string => {
   const der = Buffer.from(pem.replace(/-----[^-]*-----/g, ""), "base64")
   const settings = Buffer.from("300c300a06082b06010505070301", "hex")

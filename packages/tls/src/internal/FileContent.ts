@@ -6,7 +6,7 @@ const maxSize = 1024 * 1024
 
 /** The content of several files, or the reason why one of them cannot be read. */
 export interface FileReading {
-  /** Identifies the content of the files, or the reason why a file cannot be read. Equal for equal readings. */
+  /** The hash of the content of all files. If a file cannot be read, the reason takes the place of the hash. */
   readonly contentHash: string
   readonly texts: Result.Result<ReadonlyArray<string>, string>
 }
