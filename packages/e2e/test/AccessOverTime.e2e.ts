@@ -19,7 +19,7 @@ const everySecond = (times: number): Eventually.Attempts => ({ times, intervalMi
 
 /**
  * Starts registry-packages-proxy once in each access mode. Returns a function that runs a test body for all access
- * modes in parallel. One after another, each mode would wait for minutes until cached decisions expire.
+ * modes in parallel, because each test body waits for minutes until cached decisions expire.
  */
 const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {
   const image = yield* prepareAccess

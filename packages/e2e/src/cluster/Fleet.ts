@@ -13,7 +13,7 @@ export interface FleetPlan {
    * each to a random endpoint. `bashible` makes up to 30 rounds. In each round, it tries all endpoints in random order.
    */
   readonly retryBehaviors: ReadonlyArray<"rpp-get" | "bashible">
-  /** `host:port` of each master. A master stays in the list even if a test removes it. */
+  /** `host:port` of each master, including masters that a test later removes from the cluster. */
   readonly endpoints: ReadonlyArray<string>
   readonly token: string
   readonly packages: ReadonlyArray<{
@@ -87,7 +87,9 @@ export const start = Effect.fnUntraced(function* (
     awaitDone: Effect.ignore(daemon.exited),
     /** Reads the results of a fleet that has ended. Fails if clients still run. */
     result: Effect.flatMap(fs.readFileString(outcome), decode),
-    /** Stops each client after its current download, and returns the results of the fleet. */
+    /**
+     * Stops each client after its current download, and returns the results of the fleet. `fetchesOnce` must be false.
+     */
     stop: Effect.gen(function* () {
       yield* daemon.stop()
       return yield* decode(yield* fs.readFileString(outcome))

@@ -1,7 +1,8 @@
 /**
- * A program that simulates many clients that fetch packages repeatedly. Usage: `FleetProgram.ts PLAN OUTCOME`. It reads
- * a `FleetPlan` from the file PLAN, and at its end writes a `FleetResult` to the file OUTCOME, both as JSON. It
- * verifies the SHA-256 of each download. On SIGTERM, it completes the downloads in progress and ends.
+ * A program that simulates many clients that fetch packages. Usage: `FleetProgram.ts PLAN OUTCOME`. The program reads a
+ * `FleetPlan` from the JSON file PLAN. When all clients have ended, the program writes a `FleetResult` to the JSON file
+ * OUTCOME. The clients verify the SHA-256 of each download. On SIGTERM, each client ends after its current download. If
+ * `fetchesOnce` is true, SIGTERM has no effect.
  */
 import { createHash } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"

@@ -23,7 +23,10 @@ const install = [
   "--timeout=2m"
 ]
 
-/** Builds helm and kubectl. Returns functions that run helm with the given kubeconfig, and `shellVariables`. */
+/**
+ * Builds helm and kubectl. Returns functions that run helm with this kubeconfig. Also returns `shellVariables`, for
+ * shells that run helm or kubectl.
+ */
 export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

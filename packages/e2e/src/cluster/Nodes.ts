@@ -25,8 +25,8 @@ const makeNetwork = Effect.sync(() => {
 })
 
 /**
- * Starts a kubelet for each master and each worker. Watches all pods, and notifies the kubelet of a pod's node when the
- * pod changes.
+ * Starts a kubelet for each master and each worker. Watches all pods. When a pod changes, notifies the kubelet that
+ * runs on the pod's node.
  */
 export const make = Effect.fnUntraced(function* (
   { admin, kubeconfig, port }: ControlPlane,

@@ -42,7 +42,10 @@ export interface PodOptions {
   readonly awaitNodeConnected: Effect.Effect<void>
 }
 
-/** Makes `report`, which sends the pod's status to the API server if the state of a container has changed. */
+/**
+ * Returns two effects that send the pod's status to the API server. `report` sends the status only if the state of a
+ * container has changed since the last report.
+ */
 const reporter = Effect.fnUntraced(function* (
   { admin, runtimeValues, awaitNodeConnected, pod }: PodOptions,
   states: ReadonlyArray<PodStatus.ContainerState>

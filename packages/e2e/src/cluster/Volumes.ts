@@ -17,8 +17,8 @@ const decodeToken = Schema.decodeUnknownSync(
 )
 
 /**
- * Reads a Secret or ConfigMap and returns its decoded data. A missing object is an error, unless `optional` is true. In
- * this case, returns no data.
+ * Reads a Secret or ConfigMap and returns its decoded data. Fails if the object does not exist and `optional` is false.
+ * If `optional` is true, returns no data for a missing object.
  */
 export const readData = (
   admin: KubeAdmin,

@@ -32,8 +32,8 @@ exec chroot --userspec="$user:$user" --groups= "$root" /registry-packages-proxy 
 
 /**
  * Returns the command line that runs registry-packages-proxy from the files of an image. Also creates the mount points
- * and changes the owner of the cache directory, for which it needs root. The command ends in `exec`, so
- * registry-packages-proxy has the process ID of the command.
+ * and changes the owner of the cache directory. Needs root. The command ends in `exec`, so registry-packages-proxy has
+ * the process ID of the command.
  */
 export const runCommand = Effect.fnUntraced(function* (options: Omit<ContainerOptions, "name">) {
   const fs = yield* FileSystem.FileSystem

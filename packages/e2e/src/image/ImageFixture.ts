@@ -49,8 +49,8 @@ const make = Effect.gen(function* () {
 })
 
 /**
- * The images of registry-packages-proxy, built by buildah from `buildOutput`. `first` contains one image for each
- * architecture.
+ * The images of registry-packages-proxy for all architectures, built by buildah from `buildOutput`. The property
+ * `first` contains the images of the first build. The function `build` builds the images again.
  */
 export class ImageFixture extends Context.Service<ImageFixture, Effect.Success<typeof make>>()(
   "@registry-packages-proxy/e2e/image/ImageFixture"

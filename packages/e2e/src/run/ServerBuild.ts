@@ -28,8 +28,8 @@ const fingerprint = Effect.fnUntraced(function* (directory: string, files: Reado
 })
 
 /**
- * Returns the command that builds a Go module with these files. If the module has a `build.sh`, the command runs it.
- * Otherwise `go build` builds the main package, or the tool that go.mod names if there is no main.go.
+ * Returns the command that builds a Go module with these files. If the module has a `build.sh`, the command runs this
+ * script. Otherwise the command runs `go build`, for the main package or for the tool that go.mod names.
  */
 const build = (files: ReadonlyArray<string>, target: string): readonly [string, ...Array<string>] =>
   files.includes("build.sh")
@@ -46,9 +46,9 @@ const build = (files: ReadonlyArray<string>, target: string): readonly [string, 
       ]
 
 /**
- * Returns the path of the program that is built from the Go module `servers/NAME`. For some modules, it is a directory
- * of several files. If it is not cached, announces a build through `say` and builds it. An interrupted build leaves no
- * program in the cache.
+ * Returns the path of the program that is built from the Go module `servers/NAME`. Some modules build a directory
+ * of several files instead of one program. If the program is not cached, announces a build through `say` and builds the
+ * program. An interrupted build leaves no program in the cache.
  */
 export const buildServer = Effect.fnUntraced(function* (
   name: string,

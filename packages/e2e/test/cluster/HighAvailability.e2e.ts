@@ -16,8 +16,9 @@ import { layerOptions } from "../../src/fixtures/RegistryFixture.ts"
 const requested = 128
 
 /**
- * Asserts that clients downloaded more than 100 packages and that no download failed. Asserts that each pod pulled each
- * package at most once, and that no replica exceeded 1.2 times its memory request.
+ * Asserts that clients downloaded more than 100 packages and that no download failed. Asserts that the registry
+ * received at most `images.length` blob requests per pod, and that each replica used less than 1.2 times the requested
+ * memory.
  */
 const assertHeld = (result: Load.LoadResult, images: ReadonlyArray<LayoutImage>) => {
   assert.deepStrictEqual(result.failed, [])

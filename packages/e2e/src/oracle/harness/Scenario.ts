@@ -91,8 +91,8 @@ export interface ScenarioOptions {
     registry: TestRegistry["Service"]
   ) => Effect.Effect<void | ReadonlyArray<TestRegistry["Service"]>, never, Scope.Scope>
   /**
-   * Returns the PEM of the authorities that the client trusts, or undefined for those of the system. Default:
-   * `registryCa`, the authority of the registry's certificate.
+   * Returns the PEM of the authorities that the client trusts. If the result is undefined, the client trusts the
+   * authorities of the system. Default: `registryCa`, the authority of the registry's certificate.
    */
   readonly trustedCa?: (registryCa: string | undefined) => string | undefined
 }

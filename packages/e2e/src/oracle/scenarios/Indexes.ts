@@ -58,15 +58,15 @@ const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): 
   )
 
 /**
- * Returns a `choosing` scenario that containerd's rules for platform variants decide. go-containerregistry does not
- * have these rules.
+ * Returns a scenario like `choosing`. Only clients with containerd's rules for platform variants choose the first
+ * entry. go-containerregistry does not have these rules.
  */
 const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Scenario =>
   choosing(wanted, offered, "variants: ")
 
 /**
- * Returns a scenario with an index of two entries. The client must choose the second entry. `odd` replaces fields of
- * the first entry.
+ * Returns a scenario with an index of two entries. `odd` replaces fields of the first entry. The client must choose the
+ * second entry.
  */
 const beside = (name: string, odd: Json): Scenario =>
   index(
@@ -74,7 +74,10 @@ const beside = (name: string, odd: Json): Scenario =>
     document([{ ...on(decoy, "linux/arm64"), ...odd }, on(image, "linux/amd64")])
   )
 
-/** Returns a `beside` scenario in which go-containerregistry rejects the whole index because of the first entry. */
+/**
+ * Returns a scenario with an index of two entries. `odd` replaces fields of the first entry with values that
+ * go-containerregistry does not accept. go-containerregistry therefore rejects the whole index.
+ */
 const besideOdd = (name: string, odd: Json): Scenario => beside(`odd types: ${name}`, odd)
 
 const nested = (depth: number): Scenario => {
