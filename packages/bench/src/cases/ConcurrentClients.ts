@@ -20,7 +20,7 @@ const crowd = (
 /**
  * Measures how much the server's memory grows while 100 concurrent clients download one package that is not cached.
  * Before, one client downloads another package, because the first download in a process needs additional memory.
- * `before` is the resident memory before the 100 downloads. It and `growth` are in MiB.
+ * Returns the resident memory before the 100 downloads and its growth, both in MiB.
  */
 export const memoryGrowth = (
   { packages }: Pick<Fixture, "packages">,
@@ -74,8 +74,8 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
   )
 
 /**
- * Counts failed downloads while 1000 concurrent clients download one cached package, 8 of them slowly. Also measures
- * the peak memory of registry-packages-proxy.
+ * Counts failed downloads while 1000 concurrent clients download one cached package. 8 of the clients read slowly. Also
+ * measures the peak memory of registry-packages-proxy.
  */
 export const hits = ({
   packages,

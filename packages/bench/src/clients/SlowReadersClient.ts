@@ -1,8 +1,8 @@
 /**
  * Downloads one package with concurrent clients in one process. Usage: `SlowReadersClient.ts URL FAST SLOW BYTES`. FAST
- * clients read at full speed, SLOW clients read 64 KiB/s. BYTES is the expected size of the package. All clients start
- * together. The slow clients disconnect when the last fast client has received everything. Prints a
- * `SlowReadersOutcome` as JSON.
+ * is the number of clients that read at full speed. SLOW is the number of clients that read 64 KiB/s. BYTES is the
+ * expected size of the package. All clients start together. The slow clients disconnect when the last fast client has
+ * received everything. Prints a `SlowReadersOutcome` as JSON.
  */
 import { connect, type Socket } from "node:net"
 import { percentile } from "../report/Statistics.ts"

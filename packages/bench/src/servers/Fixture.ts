@@ -101,8 +101,8 @@ const home = (): string => {
 }
 
 /**
- * Optional content of a fixture. `rbacProxy` is true to find kube-rbac-proxy. `image` is true to build the image of
- * registry-packages-proxy.
+ * Optional content of a fixture. If `rbacProxy` is true, kube-rbac-proxy is prepared. If `image` is true, the image of
+ * registry-packages-proxy is built.
  */
 export interface FixtureOptions {
   readonly rbacProxy: boolean

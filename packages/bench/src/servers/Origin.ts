@@ -15,8 +15,8 @@ export interface Origin {
   readonly limitedHost: string
   readonly directory: string
   /**
-   * Returns the requests that were logged after the access log had `offset` bytes. Each line has method, path and
-   * status.
+   * Returns the requests that were logged after the access log had reached `offset` bytes. Each line has method, path
+   * and status.
    */
   readonly requestsSince: (offset: number) => ReadonlyArray<string>
   /** Returns the current size of the access log, in bytes. It is the argument of a later `requestsSince`. */

@@ -41,8 +41,8 @@ const leftMiB = { base: 64, perMiB: 1024 }
 const held = { every: 500, mostMiB: 64 }
 
 /**
- * Maximum number of seconds for one input. Then the process is killed, because a stuck process cannot report its own
- * failure.
+ * Maximum number of seconds for one input. If an input takes longer, the process is killed, because a stuck process
+ * cannot report its own failure.
  */
 const silence = 90
 

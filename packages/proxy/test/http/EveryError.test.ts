@@ -81,7 +81,9 @@ const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096, ser
 interface Answer {
   readonly status: number
   readonly body: Buffer
-  /** The log messages of the program, if `startSecure` has started it. `startSecure` uses its own logger. */
+  /**
+   * The log messages of registry-packages-proxy, if `startSecure` has started it. `startSecure` uses its own logger.
+   */
   readonly said?: ReadonlyArray<ReadonlyArray<unknown>>
 }
 

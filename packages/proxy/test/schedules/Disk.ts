@@ -68,8 +68,8 @@ export class Disk {
    */
   excess = 0
   /**
-   * Bytes by which the directory may exceed the cap, because files were replaced from outside. This is an upper limit,
-   * because a replaced file keeps its space only while it is open.
+   * Bytes by which the directory may exceed the cap, because another process has replaced files. This is an upper
+   * limit, because a replaced file keeps its space only while it is open.
    */
   allowance = 0
   readonly #cap: number

@@ -6,7 +6,7 @@ import type { ClientRequest } from "./Step.ts"
 export interface Circumstances {
   /** True if the registry, its content or the credentials were changed. */
   readonly upstream: boolean
-  /** True if the disk failed, or files were changed from outside. */
+  /** True if the disk failed, or another process changed files in the cache directory. */
   readonly disk: boolean
   /** True if registry-packages-proxy was stopped or killed, or had not read its credentials yet. */
   readonly restart: boolean

@@ -158,8 +158,8 @@ const situations: Readonly<Record<string, Situation>> = {
 }
 
 /**
- * Returns an `Upstream` that uses `upstream`. But requests to the host `unreachable` fail, and requests to `silentHost`
- * get no response.
+ * Returns a copy of `upstream` in which requests to the host `unreachable` fail, and requests to `silentHost` get no
+ * response.
  */
 const withOutages = (
   upstream: Upstream["Service"],
