@@ -248,8 +248,9 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
     /** Sends the status to the API server again, even if it has not changed. */
     report: reportAgain,
     /**
-     * Terminates the pod, like the kubelet after the deletion of a pod. Sends SIGTERM and waits up to `gracePeriodSeconds`
-     * until all processes have ended. Then kills the remaining processes, and removes the pod from the API server.
+     * Terminates the pod, like the kubelet after the deletion of a pod. Sends SIGTERM and waits up to
+     * `gracePeriodSeconds` until all processes have ended. Then kills the remaining processes, and removes the pod from
+     * the API server.
      */
     terminate: Effect.fnUntraced(function* (gracePeriodSeconds: number) {
       if (isEnding) return
