@@ -40,12 +40,12 @@ export const comparisons: Readonly<Record<string, BenchCase<Comparison>>> = {
     description: "8 concurrent misses of one package",
     run: (fixture) => Misses.concurrent(fixture, 8)
   },
-  "traced-large": { description: "hit-large with every request traced", run: Tracing.large },
-  "traced-miss": { description: "miss-large with every request traced", run: Tracing.miss },
+  "traced-large": { description: "hit-large with every request traced", run: Tracing.largeHits },
+  "traced-miss": { description: "miss-large with every request traced", run: Tracing.largeMiss },
   "traced-small": {
     description: "hit-small-32 with every request traced (needs wrk)",
     isPossible: hasWrk,
-    run: Tracing.small
+    run: Tracing.smallHits
   },
   "hit-small-1": {
     description: "small packages from the cache, 1 connection (needs wrk)",
@@ -72,9 +72,9 @@ export const checks: Readonly<Record<string, BenchCase<ReadonlyArray<Verdict>>>>
   },
   "crowd-misses": {
     description: "100 concurrent misses: upstream requests, memory",
-    run: ConcurrentClients.misses
+    run: ConcurrentClients.checkMisses
   },
-  "crowd-hits": { description: "1000 concurrent hits: failures, memory", run: ConcurrentClients.hits },
+  "crowd-hits": { description: "1000 concurrent hits: failures, memory", run: ConcurrentClients.checkHits },
   "slow-readers": { description: "slow clients beside fast ones on one miss", run: SlowReaders.slowReaders },
   start: {
     description: "start time and idle memory of script, executable and image",

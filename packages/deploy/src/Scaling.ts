@@ -67,9 +67,9 @@ export const randomGenerator = (seed: number): (() => number) => {
 }
 
 /**
- * A network link whose flows share `rate` equally. No flow gets more than `flowRate`. Both are in bytes per second.
- * `#level` is the number of bytes that one flow would have received since time 0. A flow of `size` bytes ends when the
- * level has risen by `size`. So no flow needs an update when another flow starts or ends.
+ * A network link whose flows share `rate` equally. No flow gets more than `flowRate`. Both rates are in bytes per
+ * second. `#level` rises by the number of bytes that each current flow receives. A flow of `size` bytes ends when
+ * `#level` has risen by `size`. So no flow needs an update when another flow starts or ends.
  */
 class Link<A> {
   readonly #flows = new Heap<{ readonly end: number; readonly of: A }>((a, b) => a.end - b.end)

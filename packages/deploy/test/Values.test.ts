@@ -22,7 +22,10 @@ const withValue = (tree: Tree, [key = "", ...rest]: ReadonlyArray<string>, value
   return { ...tree, [key]: rest.length === 0 ? value : withValue(isTree(inner) ? inner : {}, rest, value) }
 }
 
-/** Returns the paths of all values in the schema `node`. A value whose type is in `$defs` has one path. */
+/**
+ * Returns the paths of all values in the schema `node`. A path ends at a schema without `properties`. Example: a
+ * reference to `$defs`.
+ */
 const propertiesOf = (node: Tree, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {
   const properties = node["properties"]
   if (!isTree(properties)) return [path.join(".")]

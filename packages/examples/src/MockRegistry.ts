@@ -10,7 +10,10 @@ import { FetchHttpClient } from "effect/http"
 import { download } from "./Download.ts"
 import { settings } from "./LocalSettings.ts"
 
-/** The mock registry has the same packages in every repository, so any host and prefix may be used. */
+/**
+ * Credentials for the mock registry. Any host and prefix work, because the mock registry has the same packages in every
+ * repository.
+ */
 const credentials = CredentialStoreMock.layer({
   sources: {
     "": CredentialStoreMock.registrySource({ host: "registry.example.com", repositoryPrefix: "packages" })

@@ -1,5 +1,6 @@
 /**
- * Runs the proxy with credentials from a vault. Each pull reads the password again, so it uses a new password at once.
+ * Runs the proxy with credentials from a vault. A new password works at once, because each pull reads the password from
+ * the vault.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"

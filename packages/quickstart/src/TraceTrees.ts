@@ -1,7 +1,7 @@
 import * as SpanTree from "@registry-packages-proxy/proxy/telemetry/SpanTree"
 import { Effect, type FileSystem, Layer } from "effect"
 
-/** Records traces in memory. The proxy whose traces are recorded must get `layer`. */
+/** Records traces in memory. If `layer` is provided to a proxy, the traces of this proxy are recorded. */
 export interface TraceTrees {
   readonly layer: Layer.Layer<never, never, FileSystem.FileSystem>
   /** Returns all traces so far as text, with a tree of spans for each trace. */

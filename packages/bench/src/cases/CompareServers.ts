@@ -29,8 +29,8 @@ interface Tally {
 }
 
 /**
- * Measures every server once in each round, so that other load on the machine affects all servers. Before, each server
- * has one round that does not count. Returns one row per server.
+ * Measures every server once in each round. Other load on the machine therefore affects all servers about equally.
+ * Before the first round, measures every server once and ignores the result. Returns one row per server.
  */
 export const compareServers = (options: {
   readonly title: string

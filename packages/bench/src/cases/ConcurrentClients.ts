@@ -19,8 +19,8 @@ const crowd = (
 
 /**
  * Measures how much the server's memory grows while 100 concurrent clients download one package that is not cached.
- * Before, one client downloads another package, because the first download in a process needs additional memory.
- * Returns the resident memory before the 100 downloads and its growth, both in MiB.
+ * Before the 100 downloads, one client downloads another package, because the first download in a process needs
+ * additional memory. Returns the resident memory before the 100 downloads and its growth, both in MiB.
  */
 export const memoryGrowth = (
   { packages }: Pick<Fixture, "packages">,
@@ -44,7 +44,7 @@ export const memoryGrowth = (
  * Counts the requests to the registry while 100 concurrent clients download one package that is not cached. Also
  * measures how much the memory of registry-packages-proxy grows.
  */
-export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+export const checkMisses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
       const { origin, workDirectory } = fixture
@@ -77,7 +77,7 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
  * Counts failed downloads while 1000 concurrent clients download one cached package. 8 of the clients read slowly. Also
  * measures the peak memory of registry-packages-proxy.
  */
-export const hits = ({
+export const checkHits = ({
   packages,
   origin,
   workDirectory

@@ -192,7 +192,10 @@ const measures: Readonly<
   miss
 }
 
-/** Compares the variants by each of the `measures` whose name matches `only`. Prints one table for each of these. */
+/**
+ * Runs each measurement whose name matches `only`. Prints a table for each of these measurements, with a row for each
+ * variant. Examples of names: `idle`, `miss`.
+ */
 export const run = (fixture: Fixture, variants: Variants, only: RegExp): Effect.Effect<void, Error> =>
   Effect.forEach(
     Object.entries(measures).filter(([name]) => only.test(name)),

@@ -27,8 +27,8 @@ const pullers = ({ hasPeer, origin, workDirectory }: Fixture, name: string, host
   })
 
 /**
- * Empties the server's cache. Before, waits 150 ms, because the server may still store the package of the previous
- * round.
+ * Waits 150 ms, then empties the server's cache. During the 150 ms, the server can finish storing the package of the
+ * previous round.
  */
 const emptied = (server: MeasuredServer): Effect.Effect<void> =>
   Effect.andThen(Effect.sleep("150 millis"), server.emptyCache)

@@ -35,8 +35,8 @@ const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function
 })
 
 /**
- * The names of the compared servers. They are another build, this build without tracing, and this build with every
- * request traced.
+ * The names of the compared servers. `other` is another build, `off` is this build without tracing, and `on` is this
+ * build with every request traced.
  */
 export const subjects = {
   other: "the other build",
@@ -95,8 +95,11 @@ const comparisonOf = (
     })
   )
 
-/** Compares the requests per second of the `subjects`. All requests are for one small cached package. */
-export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
+/**
+ * Compares the requests per second of this build with and without tracing, and of another build if there is one. All
+ * requests are for one small cached package.
+ */
+export const smallHits = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
     fixture,
     "traced-small",
@@ -104,14 +107,20 @@ export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     (server) => Rounds.requestRate(server, fixture, 32)
   )
 
-/** Compares how fast each of the `subjects` sends a large cached package to one client. */
-export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
+/**
+ * Compares the speed of this build with and without tracing, and of another build if there is one. Each server sends a
+ * large cached package to one client.
+ */
+export const largeHits = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(fixture, "traced-large", { title: "traced: hit, large, one client", unit: "GB/s" }, (server) =>
     Rounds.throughput(server, fixture)
   )
 
-/** Compares how long each of the `subjects` takes to send a large package to one client. The package is not cached. */
-export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
+/**
+ * Compares the download time from this build with and without tracing, and from another build if there is one. One
+ * client downloads a large package that is not cached.
+ */
+export const largeMiss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
     fixture,
     "traced-miss",
@@ -120,8 +129,9 @@ export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   )
 
 /**
- * Measures the idle memory of each of the `subjects`. With tracing off, this build may need at most 0.5 MiB more than
- * the other build. Without another build, the target is met.
+ * Measures the idle memory of this build with and without tracing, and of another build if there is one. Without
+ * tracing, this build may need at most 0.5 MiB more than the other build. If there is no other build, the target is
+ * met.
  */
 export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(

@@ -24,8 +24,8 @@ const curlTls = ["-k", "--http1.1", ...tls13, "-H", authorization]
 const isSecure = (url: string): boolean => url.startsWith("https:")
 
 /**
- * Downloads `url` with curl `times` times in sequence, on one connection. Returns one measurement per download. Fails
- * if curl fails or a status is not 200.
+ * Downloads `url` with curl. `times` is the number of downloads. The downloads are in sequence, on one connection.
+ * Returns one measurement per download. Fails if curl fails or a status is not 200.
  */
 export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Download>, Error> =>
   Effect.callback((resume) => {

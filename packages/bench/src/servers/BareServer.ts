@@ -57,8 +57,8 @@ const send = (
 }
 
 /**
- * Sends a file with synchronous reads into one buffer. This was the fastest loop in measurements. But the process can
- * do nothing else while it reads from the disk.
+ * Sends a file with synchronous reads into one buffer. In measurements, this was the fastest way to send a file. But
+ * the process can do nothing else while it reads from the disk.
  */
 const sendBlocking = (
   response: ServerResponse,

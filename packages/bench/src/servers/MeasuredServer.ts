@@ -59,9 +59,9 @@ const stop = async (child: ChildProcess): Promise<void> => {
 }
 
 /**
- * Starts a process, waits until it listens on `port`, and returns its process id. Fails if the process ends before or
- * does not listen within 30 s. When the scope ends, the process gets SIGTERM. If it still runs after 5 s, it gets
- * SIGKILL.
+ * Starts a process, waits until the process listens on `port`, and returns the process id. Fails if the process ends or
+ * does not listen within 30 s. When the scope ends, the process gets SIGTERM. If the process still runs after 5 s, it
+ * gets SIGKILL.
  */
 export const start = (options: {
   readonly command: string

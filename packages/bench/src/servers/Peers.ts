@@ -79,7 +79,8 @@ proxy: { remoteurl: "http://${options.upstream}" }
   })
 
 /**
- * Returns the benchmark's registry at `host` as a server to measure, so that clients download from it without a cache.
+ * Returns the benchmark's registry as a server to measure. Clients download directly from the registry at `host`, not
+ * from a cache.
  */
 export const direct = (origin: Origin, host: string): MeasuredServer => ({
   name: "direct from the registry",

@@ -43,8 +43,8 @@ export const cpuSeconds = (root: number): number =>
   }, 0)
 
 /**
- * Returns the CPU seconds of the benchmark's child processes that have ended. During a measurement, only load
- * generators end.
+ * Returns the CPU seconds of the benchmark's child processes that have ended. Only load generators end during a
+ * measurement, so the increase during a measurement is the CPU time of the load generators.
  */
 export const endedChildrenSeconds = (): number => {
   const own = fields(process.pid)
@@ -66,7 +66,8 @@ export const residentMiB = (root: number): number => status(root, "VmRSS")
 export const anonymousMiB = (root: number): number => status(root, "RssAnon")
 
 /**
- * Returns the sum of the peak resident memory of a process and its descendants, in MiB. Each peak is since `resetPeak`.
+ * Returns the sum of the peak resident memory of a process and its descendants, in MiB. A peak is the maximum since the
+ * last `resetPeak`.
  */
 export const peakMiB = (root: number): number => status(root, "VmHWM")
 

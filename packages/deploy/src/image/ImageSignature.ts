@@ -26,8 +26,8 @@ const payloadOf = (digest: string, name: string): string =>
   })
 
 /**
- * Signs the image with this digest, and writes the signature into an OCI image layout at `layout`. If the layout is
- * copied to the image's repository, cosign finds the signature there.
+ * Signs the image that has the digest `digest`, and writes the signature into an OCI image layout at `layout`. If the
+ * layout is copied to the image's repository, cosign finds the signature in the repository.
  */
 export const writeSignature = async (
   cosign: Cosign,
