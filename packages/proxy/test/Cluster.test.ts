@@ -19,8 +19,8 @@ interface Pod {
 }
 
 /**
- * Chooses an API server. Returns the tag of its location, `none` if there is no API server, or the message of the usage
- * error.
+ * Calls `Cluster.choose`. Returns the `_tag` of the API server's location, or `none` without an API server. If
+ * `Cluster.choose` fails, returns the message of the usage error.
  */
 const chosen = (settings: Partial<Settings.Settings>, { inPod = true, token = false }: Pod = {}) =>
   Cluster.choose({ ...Settings.defaults, ...settings }, inPod ? pod : {}).pipe(

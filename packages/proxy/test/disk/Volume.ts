@@ -53,8 +53,8 @@ const makeReal = (root: string): Volume => {
 }
 
 /**
- * Returns a file system that simulates a volume with little space and few inodes. Creating or writing a new cache file
- * fails with ENOSPC if the volume is full. `take` sets the bytes that other files use.
+ * Simulates a volume with little space and few inodes. If the volume is full, creating or writing a new cache file
+ * fails with ENOSPC. `take` sets the number of bytes that files outside the cache use.
  */
 const limited = (fs: FileSystem.FileSystem, root: string, inodes: number) => {
   let taken = 0

@@ -29,7 +29,7 @@ const samples = [
 ]
 
 /**
- * Maximum sizes of hostile files, in characters. The larger size is also the largest that the credential store accepts.
+ * Maximum lengths for `hostileTexts`, in characters. The credential store accepts files of up to 4 MiB.
  */
 const sizes = [4 * 1024 * 1024, 1024 * 1024]
 

@@ -21,7 +21,7 @@ const samples = [
   { auths: null }
 ].map((document) => JSON.stringify(document))
 
-/** Maximum sizes of hostile texts, in characters. */
+/** Maximum lengths for `hostileTexts`, in characters. */
 const sizes = [3 * 1024 * 1024]
 
 const shapes: ReadonlyArray<HostileShape> = [

@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads"
 export interface Target<A> {
   readonly name: string
   readonly input: fc.Arbitrary<A>
-  /** Returns the size of an input in bytes. The allowed CPU time and memory grow linearly with it. */
+  /** Returns the size of an input in bytes. The limits for CPU time and memory grow linearly with the size. */
   readonly size: (input: A) => number
   /** Allowed CPU milliseconds per MiB of input. This is about ten times what an idle machine needs. */
   readonly millisPerMiB: number
@@ -32,13 +32,13 @@ const defaultRuns = 150
 const cpuMillis = 1500
 
 /** Allowed heap growth per input in MiB, garbage included. The limit is `base`, plus `perMiB` for each MiB of input. */
-const leftMiB = { base: 64, perMiB: 1024 }
+const growthLimitMiB = { base: 64, perMiB: 1024 }
 
 /**
- * Limit for memory leaks. After every `every` inputs, garbage is collected and the heap is measured. The heap may grow
- * by at most `mostMiB` MiB during the whole test.
+ * Limit for memory leaks. The heap, without garbage, may grow by at most `maxMiB` MiB during a test. The test checks
+ * the heap once per `interval` inputs. A test with fewer inputs does not check for leaks.
  */
-const held = { every: 500, mostMiB: 64 }
+const leakLimit = { interval: 500, maxMiB: 64 }
 
 /**
  * Maximum number of seconds for one input. If an input takes longer, the process is killed, because a stuck process
@@ -118,14 +118,14 @@ const run = <A>(target: Target<A>) =>
       if (millis > cpuMillis + (target.millisPerMiB * size) / mib) {
         throw new Error(`${millis.toFixed(0)} ms of CPU for ${size} bytes`)
       }
-      const left = heapMiB() - heapBefore
-      if (left > leftMiB.base + (leftMiB.perMiB * size) / mib) {
-        throw new Error(`${left.toFixed(0)} MiB for ${size} bytes`)
+      const growth = heapMiB() - heapBefore
+      if (growth > growthLimitMiB.base + (growthLimitMiB.perMiB * size) / mib) {
+        throw new Error(`${growth.toFixed(0)} MiB for ${size} bytes`)
       }
-      if (++count % held.every === 0) {
+      if (++count % leakLimit.interval === 0) {
         await collectGarbage()
         const grown = heapMiB() - heldBefore
-        if (grown > held.mostMiB)
+        if (grown > leakLimit.maxMiB)
           throw new Error(`${grown.toFixed(0)} MiB are still in use after all inputs were processed`)
       }
       Atomics.store(progress, 0, count)

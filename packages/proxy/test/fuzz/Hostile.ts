@@ -1,8 +1,8 @@
 import * as fc from "fast-check"
 
 /**
- * A text that is hard for parsers. It consists of `before`, as many units as fit, and `after`. `between` separates the
- * units.
+ * The parts of a text that is hard for parsers. The text consists of `before`, many units, and `after`. `between`
+ * separates the units.
  */
 export interface HostileShape {
   readonly before: string

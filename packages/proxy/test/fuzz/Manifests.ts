@@ -33,8 +33,7 @@ const samples = [
 const last = `{"digest":"${layerDigest}","size":10}`
 
 /**
- * Maximum sizes of hostile manifests, in characters. The larger size is also the largest that the registry client
- * accepts.
+ * Maximum lengths for `hostileTexts`, in characters. The registry client accepts manifests of up to 4 MiB.
  */
 const sizes = [4 * 1024 * 1024, 1024 * 1024]
 

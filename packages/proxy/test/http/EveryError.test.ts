@@ -81,9 +81,7 @@ const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096, ser
 interface Answer {
   readonly status: number
   readonly body: Buffer
-  /**
-   * The log messages of registry-packages-proxy, if `startSecure` has started it. `startSecure` uses its own logger.
-   */
+  /** The logged messages, each with its fields. Only the function `secure` sets this property. */
   readonly said?: ReadonlyArray<ReadonlyArray<unknown>>
 }
 

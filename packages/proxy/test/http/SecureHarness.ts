@@ -56,8 +56,8 @@ const materialOf = (
   clientAuthorities
 })
 
-/** Lets all fibers and connections make progress until they wait. Advances the test clock by 1 ms. */
-export const settle = Effect.andThen(TestClock.adjust(1), Effect.repeat(Effect.yieldNow, { times: 200 }))
+/** Advances the test clock by 1 ms. Then yields 200 times, so that fibers and connections can make progress. */
+export const tick = Effect.andThen(TestClock.adjust(1), Effect.repeat(Effect.yieldNow, { times: 200 }))
 
 interface Options {
   readonly minVersion?: MinTlsVersion
@@ -156,7 +156,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
      * it.
      */
     renewWith: (change: (now: ListenerMaterial) => ListenerMaterial) =>
-      Effect.andThen(SubscriptionRef.update(material, change), settle),
+      Effect.andThen(SubscriptionRef.update(material, change), tick),
     /** Replaces the serving certificate or the client authorities, and waits until new connections use them. */
     renew: (change: { readonly serving?: Certificates.IssuedCertificate; readonly clientCa?: string }) =>
       Effect.gen(function* () {
@@ -166,7 +166,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
           clientAuthorities:
             change.clientCa === undefined ? now.clientAuthorities : Option.some(change.clientCa)
         }))
-        yield* settle
+        yield* tick
       })
   }
 })

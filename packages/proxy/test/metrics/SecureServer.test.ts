@@ -5,7 +5,7 @@ import { Context, Duration, Effect, Exit, Fiber, Latch, Option, Redacted, Scope 
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { ConnectionOptions } from "node:tls"
 import { cipherSuites, make as makeServer } from "../../src/http/server/SecureServer.ts"
-import { settle, startSecure, tokens } from "../http/SecureHarness.ts"
+import { startSecure, tick, tokens } from "../http/SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
 
@@ -148,7 +148,7 @@ describe("TLS material that cannot be used", () => {
         assert.strictEqual(yield* served, before)
         for (const delay of ["1 seconds", "2 seconds"] as const) {
           yield* TestClock.adjust(delay)
-          yield* settle
+          yield* tick
         }
         assert.strictEqual(failures(), 3)
         // If the server fails to apply material once, it retries and then uses the material.
@@ -163,7 +163,7 @@ describe("TLS material that cannot be used", () => {
         }))
         assert.strictEqual(yield* served, before)
         yield* TestClock.adjust("1 seconds")
-        yield* settle
+        yield* tick
         assert.strictEqual(yield* served, passing.cert.trim())
         yield* renewWith((now) => ({
           ...now,

@@ -11,7 +11,7 @@ export class ReceivedResponse {
   bodyLength = 0
   /** Number of bytes received, including the response head. */
   received = 0
-  /** The longest pause in the client's reading, in milliseconds of virtual time. */
+  /** The longest time that the client has waited for a latch of `Waits`, in milliseconds of virtual time. */
   stalled = 0
   /** A description of the last violation of HTTP in the response. Undefined if there is none. */
   malformed: string | undefined
@@ -89,7 +89,7 @@ const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefi
     return Effect.sync(forget)
   })
 
-/** Latches for which clients wait while they do not read. */
+/** Latches for clients that stop reading. */
 export interface Waits {
   /** Opened to let stalled clients resume reading. */
   readonly resume: Latch.Latch

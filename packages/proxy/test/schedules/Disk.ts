@@ -68,8 +68,8 @@ export class Disk {
    */
   excess = 0
   /**
-   * Bytes by which the directory may exceed the cap, because another process has replaced files. This is an upper
-   * limit, because a replaced file keeps its space only while it is open.
+   * The number of bytes by which the directory may exceed the cap. If another process replaces a file, the number
+   * increases, because the old file may still be open and use space.
    */
   allowance = 0
   readonly #cap: number

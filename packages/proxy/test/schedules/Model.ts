@@ -23,8 +23,8 @@ interface Part {
 }
 
 /**
- * Returns the part of a package of `size` bytes for which the client's Range asks (RFC 9110, section 14). Undefined
- * without a Range.
+ * Evaluates the Range of a request for a package of `size` bytes (RFC 9110, section 14). Returns undefined if the
+ * request has no Range.
  */
 const partOf = ({ range }: ClientRequest, size: number): Part | "unsatisfiable" | "malformed" | undefined => {
   if (range === undefined) return undefined

@@ -6,8 +6,8 @@ import type { ClientRequest } from "./Step.ts"
 import type { World } from "./World.ts"
 
 /**
- * A request whose response is not checked yet. `circumstances` are the faults that have occurred before or since its
- * start.
+ * A request whose response is not checked yet. `circumstances` are the faults that occurred before or during the
+ * request.
  */
 export interface Pending {
   readonly ask: ClientRequest

@@ -38,11 +38,12 @@ const wantedIn = (step: Step): ReadonlyArray<number> => {
 }
 
 /**
- * A promise that registry-packages-proxy has violated. The message names the step after which the violation was found.
+ * The error for a violated promise of docs/reliability.md. The message names the step after which the violation was
+ * found.
  */
 class Broken extends Error {}
 
-/** Runs one schedule against registry-packages-proxy. Dies with `Broken` at the first violated promise. */
+/** Runs one schedule against registry-packages-proxy. Dies with `Broken` if a check fails. */
 export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   const world = yield* World.make
   const { disk, activity, registry } = world
@@ -160,7 +161,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     }
   })
 
-  /** Checks the promises that must hold after every step. */
+  /** Checks the cache size, the completed responses, and the number of pulls in progress. */
   const check = Effect.gen(function* () {
     disk.look()
     if (disk.excess > 0) return yield* fail(`the cache takes ${disk.excess} bytes more than its cap`)
@@ -180,8 +181,8 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   })
 
   /**
-   * Checks that no layer has too many pulls in progress. Allowed are one pull for each package with this layer, and one
-   * for each request that bypasses the cache.
+   * Checks that no layer has too many pulls in progress. The limit is one pull for each package with this layer,
+   * plus one for each request that bypasses the cache or has no response head yet.
    */
   const checkPulls = Effect.gen(function* () {
     const open = new Map<string, number>()

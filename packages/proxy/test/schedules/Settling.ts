@@ -2,7 +2,7 @@ import { installedScheduler } from "@registry-packages-proxy/testkit/machine/Cou
 import { VirtualTime } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, type Fiber } from "effect"
 
-/** Counts progress that needs no virtual time. `settle` waits for the end of this progress. */
+/** Counters of activity at the current virtual time. `settle` waits for the end of the activity. */
 export class Activity {
   /** The number of file system calls in progress. */
   files = 0
@@ -17,8 +17,8 @@ export class Activity {
 const quietTurns = 6
 
 /**
- * Waits until all progress that needs no virtual time has ended. If it returns too early, virtual time advances a
- * little too early. Every schedule allows this.
+ * Waits until nothing more happens at the current virtual time. Sometimes returns a little too early. The checks of a
+ * schedule tolerate this.
  */
 export const settle = (activity: Activity): Effect.Effect<void> =>
   Effect.callback((resume) => {
@@ -35,7 +35,7 @@ export const settle = (activity: Activity): Effect.Effect<void> =>
     setImmediate(look)
   })
 
-/** Advances virtual time by `millis`. Stops at each time at which a timer ends, and waits with `settle`. */
+/** Advances virtual time by `millis`. Calls `settle` whenever a timer ends. */
 export const advance = Effect.fnUntraced(function* (activity: Activity, millis: number) {
   const time = yield* VirtualTime
   const until = time.now() + millis

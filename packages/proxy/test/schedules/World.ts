@@ -146,7 +146,7 @@ export const make = Effect.gen(function* () {
      * opened and replaced.
      */
     healed: Latch.makeUnsafe(false),
-    /** Latches for which clients wait while they do not read. */
+    /** Latches for clients that stop reading. */
     waits: { resume: Latch.makeUnsafe(false), over: Latch.makeUnsafe(false) }
   }
 })
@@ -154,8 +154,9 @@ export const make = Effect.gen(function* () {
 export type World = Effect.Success<typeof make>
 
 /**
- * Ends the run of registry-packages-proxy, then starts it again in the same cache directory. Returns false if it has
- * not ended after 2 minutes of virtual time. If `synced`, it has its credentials from the start.
+ * Ends the run of registry-packages-proxy, then starts a new run in the same cache directory. If the old run has not
+ * ended after 2 minutes of virtual time, returns false and starts nothing. If `synced`, the new run has its credentials
+ * from the start.
  */
 export const restart = Effect.fnUntraced(function* (world: World, how: "crash" | "stop", synced: boolean) {
   const ending = yield* Effect.forkChild(how === "crash" ? world.run.crash : world.run.stop)

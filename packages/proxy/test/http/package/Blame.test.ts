@@ -71,7 +71,7 @@ const status = (status: number, headers: Readonly<Record<string, string>> = {}):
   headers
 })
 
-/** The situation that each row of the table describes, by the row's first column. */
+/** The situations of the table in docs/registries.md. Each key is the first column of a row. */
 const situations: Readonly<Record<string, Situation>> = {
   "the registry refuses name and password (401)": { auth: { ...basic, password: "another" } },
   "the account may not pull from the registry (403)": {

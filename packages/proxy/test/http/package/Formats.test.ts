@@ -31,7 +31,9 @@ const other = RegistryImage.ofPackage(RegistryBlob.randomBytes(6, 10))
 const good = { username: "good", password: "1" }
 const bad = { username: "bad", password: "2" }
 
-/** Starts registry-packages-proxy with a test registry and one ModuleSource. `know` replaces this ModuleSource. */
+/**
+ * Starts registry-packages-proxy with a test registry and one ModuleSource. `replaceSource` replaces this ModuleSource.
+ */
 const start = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
   const fs = yield* FileSystem.FileSystem
   const registry = yield* TestRegistry.make(options)
@@ -51,13 +53,13 @@ const start = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
   )
   const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
   const host = registry.host
-  const know = (source: Partial<ModuleSourceOptions> = {}) =>
+  const replaceSource = (source: Partial<ModuleSourceOptions> = {}) =>
     send(Feed.synced([moduleSource({ name: "m", repo: `${host}/${name}`, scheme: "HTTP", ...source })]))
-  yield* know()
+  yield* replaceSource()
   return {
     registry,
     host,
-    know,
+    replaceSource,
     get: (digest: string, repository = name, path = "") =>
       nodeRequest(`${origin}/package?digest=${digest}&repository=${host}/${repository}&path=${path}`)
   }
@@ -257,10 +259,10 @@ describe("a ModuleSource's docker config", () => {
     it.effect(`with ${what}: the right login is used`, () =>
       withServices(
         Effect.gen(function* () {
-          const { get, host, know, registry } = yield* start({ auth: { _tag: "Basic", ...good } })
+          const { get, host, replaceSource, registry } = yield* start({ auth: { _tag: "Basic", ...good } })
           yield* registry.put(name, image)
           const entries = Object.entries(auths).map(([key, login]) => [key.replace("$", host), login])
-          yield* know({ auths: Object.fromEntries(entries) as Auths })
+          yield* replaceSource({ auths: Object.fromEntries(entries) as Auths })
           assert.strictEqual((yield* get(image.digest)).status, 200)
         })
       )
@@ -272,9 +274,9 @@ describe("a ModuleSource's docker config", () => {
     () =>
       withServices(
         Effect.gen(function* () {
-          const { get, host, know, registry } = yield* start({ auth: { _tag: "Basic", ...good } })
+          const { get, host, replaceSource, registry } = yield* start({ auth: { _tag: "Basic", ...good } })
           yield* registry.put(name, image)
-          yield* know({ repo: `${host}/group`, auths: { [host]: bad, [`${host}/group/a`]: good } })
+          yield* replaceSource({ repo: `${host}/group`, auths: { [host]: bad, [`${host}/group/a`]: good } })
           const below = yield* get(image.digest, "group", "a/img")
           assert.strictEqual(below.status, 200)
         })
@@ -284,10 +286,10 @@ describe("a ModuleSource's docker config", () => {
   it.effect("that is invalid for a path is a 502 that names the object and shows none of its values", () =>
     withServices(
       Effect.gen(function* () {
-        const { get, host, know, registry } = yield* start()
+        const { get, host, replaceSource, registry } = yield* start()
         yield* registry.put(name, image)
         const auths = { [host]: good, [`${host}/group/a`]: { auth: "%s3cr3t" } }
-        yield* know({ repo: `${host}/group`, auths })
+        yield* replaceSource({ repo: `${host}/group`, auths })
         const answer = yield* get(image.digest, "group", "a/img")
         assert.strictEqual(answer.status, 502)
         assert.include(problemOf(answer).detail, "ModuleSource m")
@@ -299,14 +301,14 @@ describe("a ModuleSource's docker config", () => {
   it.effect("is found by the repository's name with or without a trailing slash, on either side", () =>
     withServices(
       Effect.gen(function* () {
-        const { get, host, know, registry } = yield* start()
+        const { get, host, replaceSource, registry } = yield* start()
         // A cached package is served for every repository name, so each case needs its own package.
         for (const [repo, asked, written] of [
           [`${host}/${name}/`, name, image],
           [`${host}/${name}`, `${name}/`, other]
         ] as const) {
           yield* registry.put(name, written)
-          yield* know({ repo })
+          yield* replaceSource({ repo })
           assert.strictEqual((yield* get(written.digest, asked)).status, 200)
         }
       })

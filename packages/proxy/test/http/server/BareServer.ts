@@ -11,7 +11,10 @@ const https = process.getBuiltinModule("node:https")
 const net = process.getBuiltinModule("node:net")
 const tls = process.getBuiltinModule("node:tls")
 
-/** The two types of Node server. Each has the event that passes a new connection to Node's HTTP parser. */
+/**
+ * The two types of Node server, each with the name of a server event. The event passes a new connection to Node's HTTP
+ * parser.
+ */
 export const kinds = [
   ["plain", "connection"],
   ["secure", "secureConnection"]
