@@ -25,7 +25,7 @@ export interface CredentialStatus {
    * `UnknownRepository` may be wrong.
    */
   readonly upToDate: boolean
-  /** The number of repositories that have a source. */
+  /** The number of repositories for which the store has a {@link RegistrySource}. */
   readonly sources: number
   /**
    * The last time at which any feed delivered or confirmed its objects, in milliseconds since the epoch. None before

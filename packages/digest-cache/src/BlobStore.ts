@@ -25,7 +25,7 @@ export class BlobStore extends Context.Service<
      * enough space, returns none and evicts nothing.
      */
     readonly reserve: (size: number) => Effect.Effect<Option.Option<BlobWriter>, BlobStoreError, Scope.Scope>
-    /** Opens a blob until the scope ends. None if the blob was removed or replaced. */
+    /** Opens a blob. The end of the scope closes the blob. None if the blob was removed or replaced. */
     readonly open: (blob: StoredBlob) => Effect.Effect<Option.Option<OpenBlob>, BlobStoreError, Scope.Scope>
     /**
      * Records a use of the blob with this key. Must not block, because the cache calls this for each response,

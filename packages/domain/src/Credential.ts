@@ -12,8 +12,8 @@ export type Credential =
   | { readonly _tag: "Anonymous" }
   | BasicCredential
   /**
-   * An OAuth2 refresh token (`identitytoken` in a docker config). `login` is the username and password of the same
-   * entry. Undefined if the entry has none.
+   * An OAuth2 refresh token (`identitytoken` in a docker config). If the same entry also has a username and password,
+   * `login` contains them.
    */
   | {
       readonly _tag: "IdentityToken"

@@ -11,8 +11,8 @@ export interface Resource<A> {
   /** Absent for cluster-scoped kinds. */
   readonly namespace?: string
   /**
-   * Decodes one object. The input always has `apiVersion` and `kind`, also for an item of a list, where the server may
-   * omit both.
+   * Decodes one object. The object always has `apiVersion` and `kind`. If the API server omits both in the items of a
+   * list, both are added before an item is decoded.
    */
   readonly schema: Schema.ConstraintDecoder<A>
 }

@@ -21,7 +21,7 @@ export interface ClientOptions {
   readonly idleTimeout: Duration.Input
   /** The maximum number of open connections. Further requests wait for a connection. */
   readonly maxConnections: number
-  /** The maximum number of idle connections. Further ones are closed. */
+  /** The maximum number of idle connections. A further connection is closed when it becomes idle. */
   readonly maxIdleConnections: number
 }
 

@@ -24,7 +24,7 @@ export interface WalkThroughOptions {
    * directory.
    */
   readonly cacheDirectory: string | undefined
-  /** Returns all traces so far as text. Undefined without the flag `--trace`. */
+  /** Returns all recorded traces as text. Undefined without the flag `--trace`. */
   readonly traces: (() => string) | undefined
 }
 

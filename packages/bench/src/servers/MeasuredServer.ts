@@ -68,7 +68,7 @@ export const start = (options: {
   readonly args: ReadonlyArray<string>
   readonly port: number
   readonly log: string
-  /** The complete environment of the process. By default, the process inherits the benchmark's environment. */
+  /** The complete environment of the process. Default: the environment of the benchmark. */
   readonly env?: Readonly<Record<string, string>> | undefined
 }): Effect.Effect<number, Error, Scope.Scope> =>
   Effect.gen(function* () {

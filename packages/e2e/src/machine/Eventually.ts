@@ -1,6 +1,6 @@
 import { Effect, Option, Schedule, Schema } from "effect"
 
-/** The condition of `value` or `isTrue` was not met in any attempt. */
+/** The condition that {@link value} or {@link isTrue} checks was not met in any attempt. */
 export class ConditionNotMet extends Schema.TaggedError<ConditionNotMet>()("ConditionNotMet", {
   message: Schema.String
 }) {}

@@ -34,7 +34,8 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Takes bytes up to the end of the chunked body, and returns their number. Emits the data of the chunks in `bytes`.
+   * Decodes `bytes` up to the end of the chunked body, and emits the data of the chunks. Returns the number of decoded
+   * bytes.
    */
   take(bytes: Uint8Array): number {
     let at = 0

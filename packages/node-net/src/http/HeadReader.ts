@@ -114,8 +114,9 @@ export class HeadReader {
   }
 
   /**
-   * Takes bytes, and copies the bytes of the head. Returns the number of bytes up to the end of the head, undefined if
-   * the head does not end in `bytes`, or a failure if the head is too long or does not begin like a head.
+   * Copies the bytes of the head. Returns a failure if the head is too long, or if its first line does not begin with
+   * `HTTP/`. Returns undefined if the head continues after `bytes`. Otherwise returns the number of bytes in `bytes`
+   * that belong to the head.
    */
   take(bytes: Uint8Array): number | ConnectionFailure | undefined {
     const end = this.#find(bytes)

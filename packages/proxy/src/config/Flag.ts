@@ -56,8 +56,9 @@ export const single = <A>({ schema, ...rest }: Options<A>): Flag<A> => {
 }
 
 /**
- * Makes a flag that may be absent. Its value is then none. `default` describes the absence in --help, and is not
- * decoded. If `default` is `off`, the given text `off` also means none.
+ * Makes a flag that may be absent. The value of an absent flag is none. `default` is a text for --help that describes
+ * the behaviour without the flag. This text is not decoded. If `default` is `off`, the value is also none when the user
+ * gives `off`.
  */
 export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option<A>> => {
   const decode = decodeWith(schema)

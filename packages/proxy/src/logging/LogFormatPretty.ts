@@ -20,7 +20,8 @@ const valueText = (value: unknown): string =>
 
 /**
  * Makes a function that formats a record for people, as in `12:34:56.789 INFO message name=value`. The time is in UTC.
- * The cause and the stack of a defect follow on further lines.
+ * If the record has a cause, the second line describes the cause. Further lines have the stack traces of the cause's
+ * defects.
  */
 export const make =
   (options: { readonly colours: boolean }) =>

@@ -7,8 +7,9 @@ export interface Exemplar {
 }
 
 /**
- * The last traced measurement for each bucket of each histogram series. Memory is bounded, since the number of series
- * and buckets is fixed. A series is named by its metric with labels, as in Prometheus' text format.
+ * Stores the last traced measurement of each histogram bucket. Each combination of metric and label values has its own
+ * buckets. Memory is bounded, since the number of combinations and buckets is fixed. The parameter `series` is the name
+ * of a metric with its labels, as in Prometheus' text format.
  */
 export class Exemplars {
   readonly #bySeries = new Map<string, Map<number, Exemplar>>()

@@ -29,8 +29,8 @@ const nest = (before: string, open: string, close: string, after: string, size: 
 }
 
 /**
- * Generates hostile texts. Each text follows one of the `shapes` or `nestings`, and is filled up to one of the `sizes`
- * in characters. No text is longer than its size.
+ * Generates texts that are hard to parse. Each text is made from one of the `shapes` or `nestings`, and is as long as
+ * one of the `sizes` permits. Sizes are in characters.
  */
 export const hostileTexts = (options: {
   readonly shapes: ReadonlyArray<HostileShape>

@@ -1,7 +1,8 @@
 import * as fc from "fast-check"
 
 /**
- * A change of a text. It removes `remove` characters at index `at`, and inserts `piece` there, `times` times in a row.
+ * A change of a text. Removes `remove` characters at index `at`, and inserts `times` copies of `piece` there. If `at`
+ * is beyond the end of the text, the index wraps around.
  */
 interface Edit {
   readonly at: number

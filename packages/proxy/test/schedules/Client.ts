@@ -11,7 +11,7 @@ export class ReceivedResponse {
   bodyLength = 0
   /** Number of bytes received, including the response head. */
   received = 0
-  /** The longest time that the client has waited for a latch of `Waits`, in milliseconds of virtual time. */
+  /** The client's longest wait for a latch (see {@link Waits}), in milliseconds of virtual time. */
   stalled = 0
   /** A description of the last violation of HTTP in the response. Undefined if there is none. */
   malformed: string | undefined
@@ -93,7 +93,10 @@ const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefi
 export interface Waits {
   /** Opened to let stalled clients resume reading. */
   readonly resume: Latch.Latch
-  /** Opened at the end of the schedule. Then the clients that never resume reading set their outcome. */
+  /**
+   * Opened at the end of the schedule. A client that never resumes reading waits for this latch, and then sets its
+   * `outcome`.
+   */
   readonly over: Latch.Latch
 }
 

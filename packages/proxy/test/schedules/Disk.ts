@@ -64,7 +64,8 @@ const corruptUnseen = (file: string): void => {
 export class Disk {
   readonly directory: string
   /**
-   * The largest number of bytes by which the directory has exceeded the cap plus `allowance` so far. 0 if it never has.
+   * The largest number of bytes by which the directory has exceeded the cap plus `allowance`. 0 if the directory has
+   * never exceeded this sum.
    */
   excess = 0
   /**

@@ -8,7 +8,9 @@ export interface Circumstances {
   readonly upstream: boolean
   /** True if the disk failed, or another process changed files in the cache directory. */
   readonly disk: boolean
-  /** True if registry-packages-proxy was stopped or killed, or had not read its credentials yet. */
+  /**
+   * True if registry-packages-proxy was stopped or killed. After a restart, it may not have read its credentials yet.
+   */
   readonly restart: boolean
 }
 

@@ -80,7 +80,10 @@ export const packages: ReadonlyArray<Package> = [
 /** The position in `packages` of the package that fits only into an empty cache. */
 export const full = packages.findIndex(({ name }) => name === "full")
 
-/** The positions in `packages` of packages that the cache reads completely before the response begins. */
+/**
+ * The positions of two small packages in `packages`. The cache reads a small package completely before the response
+ * begins.
+ */
 export const small = [0, 1]
 
 export const largestSize = blobs.full.size

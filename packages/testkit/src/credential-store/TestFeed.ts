@@ -13,7 +13,10 @@ interface Pending {
   readonly taken: Deferred.Deferred<void>
 }
 
-/** Makes a feed in memory. By default, it has the `precedence` and `awaited` of the feed that watches ModuleSources. */
+/**
+ * Makes a feed in memory. The default values of `precedence` and `awaited` are those of the feed that watches
+ * ModuleSources.
+ */
 export const make = Effect.fnUntraced(function* (
   name: string,
   precedence: number = 1,

@@ -45,8 +45,8 @@ export class TestRegistry extends Context.Service<
     /** The origin of the blob store. */
     readonly storeOrigin: string
     /**
-     * Returns the registry source for a client that pulls repositories under `repositoryPrefix`. Its credential is the
-     * one that the registry accepts now. `changes` overrides fields.
+     * Returns the registry source for a client that pulls repositories under `repositoryPrefix`. The source has the
+     * credential that the registry currently accepts. The fields of `changes` override the fields of the source.
      */
     readonly source: (repositoryPrefix?: string, changes?: Partial<RegistrySource>) => RegistrySource
     /** Adds an image under its digest and these tags. Also adds the blobs and manifests that the image refers to. */

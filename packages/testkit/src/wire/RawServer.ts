@@ -10,7 +10,7 @@ export interface RawResponse {
    * The pieces of the response, in order. Each piece is written separately, so that it gets a TCP segment of its own.
    */
   readonly pieces: ReadonlyArray<string>
-  /** Ends or resets the connection after the response. By default the connection stays open. */
+  /** The way in which the connection is closed after the response. If undefined, the connection stays open. */
   readonly ending?: "end" | "reset"
 }
 

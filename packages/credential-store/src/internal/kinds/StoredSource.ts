@@ -18,8 +18,8 @@ export interface ParsedKeyring {
 }
 
 /**
- * A registry source with the credentials for all its paths. `forPath` selects the credential for one path. The warning
- * is about the object's docker config and certificates.
+ * A registry source with the credentials for all its paths. {@link forPath} selects the credential for one path. The
+ * field `warning` is about the object's docker config and certificates.
  */
 export interface StoredSource extends Omit<RegistrySource, "credential">, ParsedKeyring {}
 

@@ -49,7 +49,7 @@ export class DiskBudget {
     return true
   }
 
-  /** Charges a file found on disk at start, even if the charged bytes then exceed the cap. */
+  /** Charges the space of a file that was found on disk at start. The charged bytes may then exceed the cap. */
   chargeFound(size: number): void {
     this.#charged += chargedSize(size)
   }

@@ -59,7 +59,9 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     this.#budget = budget
   }
 
-  /** The total size of all packages in bytes, without the overhead that the budget charges. */
+  /**
+   * The total size of all packages in bytes. Does not include the overhead that {@link chargedSize} adds for each file.
+   */
   get bytes(): number {
     return this.#bytes
   }

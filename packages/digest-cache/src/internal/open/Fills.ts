@@ -128,7 +128,7 @@ export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) 
     })
 
   /**
-   * Commits a verified blob. Then records that reads and writes of the store work. The fill proves both, because it
+   * Commits a verified blob. Then records that the store can be read and written. The fill proves both, because it
    * began with a successful look-up in the store, and has written the blob.
    */
   const commit = (fill: Fill, descriptor: PackageDescriptor, writer: BlobWriter) =>

@@ -129,9 +129,9 @@ export const blobReader = (options: {
 }
 
 /**
- * Reads a blob that is still being written or verified, from offset `start` (inclusive) to `end` (exclusive). After a
- * failed write, reads the rest from `continueFrom`, which downloads the rest from upstream. The caller must specify
- * `E`, the error type of the fill, because `SharedProgress` does not have this type.
+ * Makes a reader of a blob that is still being written or verified. The reader reads from offset `start` (inclusive) to
+ * `end` (exclusive). After a failed write, it reads the rest from `continueFrom`, which downloads the rest from
+ * upstream. The caller must specify `E`, the error type of the fill, because `SharedProgress` does not have this type.
  */
 export const progressReader = <E>(options: {
   readonly progress: SharedProgress

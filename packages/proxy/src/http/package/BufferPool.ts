@@ -24,8 +24,8 @@ const fastBudget = 8 * mib
 
 /**
  * Maximum number of bytes in the buffers that all bodies use together. A new buffer has at most the number of bytes
- * that remain. If fewer than `minSize` bytes remain, the new buffer has `minSize` bytes nevertheless. The maximum is
- * larger than the budget for fast clients, since a body may still use large buffers after its client has become slow.
+ * that remain, but at least `minSize`. The maximum is larger than {@link fastBudget}, because a body may still use
+ * large buffers after its client has become slow.
  */
 const maxInUseBytes = 24 * mib
 

@@ -5,8 +5,8 @@ const spanBytes = 8
 const pairBytes = traceBytes + spanBytes
 
 /**
- * The number of pairs of ids that are generated at once. The number is small, since V8 keeps the text of all pairs in
- * memory as long as one of their ids is used.
+ * The number of pairs of a trace id and a span id that are generated at once. All these ids are slices of one string.
+ * V8 keeps the whole string in memory while a slice is in use, so the number is small.
  */
 const pairs = 32
 

@@ -8,8 +8,8 @@ import * as SpanTemplate from "./SpanTemplate.ts"
 /** The fields that differ between spans with the same template. Times are in nanoseconds since the epoch. */
 export interface IdsAndTimes {
   /**
-   * The generator whose current pair has the span's ids. If there is a `parent`, the span has the trace id of `parent`
-   * instead.
+   * The generator of the span's ids. The span has the current `spanId` of the generator. If there is a `parent`, the
+   * span has the trace id of `parent`. Otherwise, it has the current `traceId` of the generator.
    */
   readonly ids: RandomIds
   readonly parent: { readonly traceId: string; readonly spanId: string } | undefined

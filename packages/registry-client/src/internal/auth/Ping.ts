@@ -10,8 +10,9 @@ import { discard, sendOnce } from "../wire/SendOnce.ts"
 import { userAgentHeader } from "../wire/UserAgent.ts"
 
 /**
- * Requests `/v2/` without credentials, and returns the challenge of the response. None if the response has no
- * challenge. Does not follow redirects to other origins. Source: distribution-spec, "Determining Support".
+ * Makes a function that returns the challenge of a registry. The function requests `/v2/` without credentials. It
+ * returns none if the response has no challenge, or redirects to another origin. Source: distribution-spec,
+ * "Determining Support".
  */
 export const make = (upstream: Upstream["Service"]) =>
   Effect.fnUntraced(function* (

@@ -44,7 +44,7 @@ export interface Authorization {
 /** The statuses with which registries refuse a token that has become invalid. */
 const invalidTokenStatuses: ReadonlySet<number> = new Set([400, 401, 403])
 
-/** The statuses with which registries refuse requests without credentials for private repositories. */
+/** The statuses with which registries respond if a request for a private repository has no credentials. */
 const hidingStatuses: ReadonlySet<number> = new Set([401, 403, 404])
 
 const pullScope = (repository: Repository): string => `repository:${repository.name}:pull`

@@ -34,7 +34,10 @@ export interface UsedToken {
 export const bearer = (token: Redacted.Redacted): Redacted.Redacted =>
   Redacted.make(`Bearer ${Redacted.value(token)}`)
 
-/** Caches tokens until shortly before they expire, and coalesces concurrent requests for the same token. */
+/**
+ * Makes a cache of tokens. A token stays in the cache until shortly before it expires. Concurrent requests for the same
+ * token are coalesced.
+ */
 export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) {
   const requestToken = TokenService.make(upstream)
   const tokens = yield* Cache.makeWith((key: TokenKey) => requestToken(key.request, key.credential), {

@@ -86,9 +86,9 @@ const isRangeRefusal = ({ reason }: PullFailure): boolean =>
   reason._tag === "UnexpectedStatus" && rangeRefusals.has(reason.status)
 
 /**
- * Requests a blob from `position` to the end. Sends each request to the registry, never directly to an earlier redirect
- * target. If the range is refused, or the response cannot be used, requests the whole blob once and skips the bytes
- * before `position`.
+ * Makes the function that requests a blob from a given position to the end. The function sends each request to the
+ * registry, never directly to an earlier redirect target. If the range is refused, or the response cannot be used, it
+ * requests the whole blob once and skips the bytes before the position.
  */
 export const open = (sendRequest: SendRequest) => {
   const attempt = Effect.fnUntraced(function* (
