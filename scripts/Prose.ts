@@ -24,8 +24,8 @@ const parts = (text: string): ReadonlyArray<string> => {
 }
 
 /**
- * Breaks a paragraph or a list item into lines of at most `maxLineLength` characters. A longer text
- * that `parts` does not split stays on one line.
+ * Breaks a paragraph or a list item into lines of at most `maxLineLength` characters. Never breaks an element that
+ * `parts` returns, even if the element is longer than a line.
  */
 const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [first = ""] = lines

@@ -46,9 +46,9 @@ const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
 }
 
 /**
- * Makes the executable, a single executable application (SEA) of Node. The executable contains Node, the program and
- * the telemetry part. With `codeCache`, it also contains V8's code caches of both scripts. The path of the script is
- * relative, so that builds in different folders are equal.
+ * Makes the executable, a single executable application (SEA) of Node. The executable contains Node and two scripts,
+ * the program and the telemetry part. If `codeCache` is true, it also contains V8's code caches of the two scripts. The
+ * paths of the scripts are relative, so that builds in different folders are equal.
  */
 export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
   const v8Flags = [...flags.v8, reproducible]

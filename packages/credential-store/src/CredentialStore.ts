@@ -76,8 +76,8 @@ export class CredentialStore extends Context.Service<
     )
 
   /**
-   * Makes a store of the objects from credentials files and an API server. For a repository that both name, files take
-   * precedence.
+   * Makes a store of the objects from credentials files and an API server. If valid objects from both name the same
+   * repository, the store uses an object from a file.
    */
   static readonly layerWatch = (
     paths: ReadonlyArray<string>

@@ -2,8 +2,8 @@ import { dump } from "js-yaml"
 import { type Alert, readAlerts } from "./Alerts.ts"
 
 /**
- * Time series for a promtool test. A key is a series' name and labels. A value is the series' samples, one per minute,
- * in promtool's notation.
+ * Time series for a promtool test. A key is the name and the labels of one time series. The value has one sample per
+ * minute, in promtool's notation.
  */
 type SeriesByName = Readonly<Record<string, string>>
 

@@ -27,7 +27,7 @@ export const reviewRetryDelay = Duration.seconds(10)
  */
 export const maxDecisions = 4096
 
-/** The maximum number of reviews in progress, in all lanes together. */
+/** The maximum number of reviews that are in progress at the same time. */
 export const maxReviews = 16
 
 /**

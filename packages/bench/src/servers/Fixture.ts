@@ -114,9 +114,9 @@ export interface FixtureOptions {
 const unwanted = { missing: "" }
 
 /**
- * Creates a work directory and the packages, and starts a registry that serves the packages. If `wanted` requests them,
- * also prepares kube-rbac-proxy and the image. Everything is stopped and removed when the scope ends. Fails if nginx or
- * curl is missing.
+ * Creates a work directory and the packages, and starts a registry that serves the packages. If `wanted.rbacProxy` is
+ * true, also prepares kube-rbac-proxy. If `wanted.image` is true, also builds the image of registry-packages-proxy.
+ * Everything is stopped and removed when the scope ends. Fails if nginx or curl is missing.
  */
 export const make = (
   workload: Workload,

@@ -88,7 +88,7 @@ const commandOf = (
 
 /**
  * Creates a directory with a credentials file for one start of registry-packages-proxy, and returns the command line
- * for this start. The file has a ModuleSource for each of the registries `hosts`.
+ * for this start. The file has a ModuleSource for each registry in `options.hosts`.
  */
 export const prepareLaunch = (options: LaunchOptions): Effect.Effect<PreparedLaunch, Error> =>
   Effect.gen(function* () {

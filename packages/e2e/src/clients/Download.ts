@@ -12,7 +12,7 @@ export interface Download {
   readonly cacheStatus: string
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly size: number
-  /** True if the response body equals the file. */
+  /** True if the response body has the same bytes as the file with which it was compared. */
   readonly isUnchanged: boolean
 }
 

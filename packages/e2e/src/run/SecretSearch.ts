@@ -18,8 +18,9 @@ export interface FoundSecret {
 export const minFormLength = 8
 
 /**
- * Returns the base64 and base64url encodings of a text that is a part of a longer text. The encoding depends on the
- * position of the text modulo 3, so there are three of each. Leaves out characters that also depend on adjacent bytes.
+ * Returns the base64 and base64url encodings of a text that is a part of a longer text. An encoding depends on the
+ * position of the text modulo 3, so base64 and base64url have three encodings each. Leaves out characters that also
+ * depend on adjacent bytes.
  */
 const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
   [0, 1, 2].flatMap((skip) => {

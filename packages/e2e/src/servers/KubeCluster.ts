@@ -42,7 +42,7 @@ export interface ClusterOptions {
 
 /**
  * Starts etcd and a kube-apiserver with RBAC, and creates the ModuleSource CRD. A restart of the kube-apiserver does
- * not change its port. `program` is the path of the program that contains both.
+ * not change its port. `program` is the path of the program that contains etcd and the kube-apiserver.
  */
 export const make = Effect.fnUntraced(function* (
   program: string,

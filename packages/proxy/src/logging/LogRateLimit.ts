@@ -56,8 +56,8 @@ export const make = (
     }
 
     /**
-     * When the window ends, writes the window's last skipped line and begins the key's next window. Every line in the
-     * next window is skipped.
+     * When the window ends, writes the last line that was skipped in it, and begins the key's next window. In the next
+     * window, all lines are skipped, and the last of them is written when that window ends.
      */
     const flushLater = (window: Window, now: number): void => {
       run(

@@ -185,8 +185,8 @@ const make = Effect.gen(function* () {
 })
 
 /**
- * Wraps the FileSystem and the InodeChanges that are provided to this layer. Both work normally until a test sets
- * faults.
+ * Wraps the FileSystem that is provided to this layer. Also wraps the reference {@link InodeChanges}, although the type
+ * of the layer does not show it. Both work normally until a test sets faults.
  */
 export const layer: Layer.Layer<FileSystem.FileSystem | FileFaults, never, FileSystem.FileSystem> =
   Layer.effectContext(make)

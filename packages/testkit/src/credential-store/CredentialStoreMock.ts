@@ -23,7 +23,7 @@ export interface MockRegistrySource extends RegistrySource {
   readonly paths?: Readonly<Record<string, Credential>>
 }
 
-/** The contents and the status of the mock. By default all feeds are synced and up to date. */
+/** The contents and the status of the mock. If only `sources` is set, the mock is synced and up to date. */
 export interface CredentialStoreMockOptions {
   /** Registry sources by repository (`host[:port]/name`). The empty string is the key of the cluster's own registry. */
   readonly sources: Readonly<Record<string, MockRegistrySource>>

@@ -40,8 +40,8 @@ export class RegistryClientMock extends Context.Service<
     /** Appends faults for an operation. Each later call of the operation takes one fault, in order. */
     readonly injectFaults: (operation: Operation, ...faults: ReadonlyArray<MockFault>) => Effect.Effect<void>
     /**
-     * Returns the number of calls so far. A call of `blob` counts when its stream starts, unless `offset` is at the end
-     * of the blob.
+     * Returns the number of calls so far. A call of `blob` is counted when its stream starts. It is never counted if
+     * its `offset` is at the end of the blob.
      */
     readonly callCount: (operation: Operation) => Effect.Effect<number>
     /** Number of blob streams in progress. */

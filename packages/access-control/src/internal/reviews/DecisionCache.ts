@@ -29,7 +29,10 @@ export class DecisionCache<A> {
   readonly #otherUsers: Decisions<A> = new Map()
   readonly #refusals: Decisions<A> = new Map()
 
-  /** `isAllowedUser` returns true if the accepted user was recently allowed access. Its result may change over time. */
+  /**
+   * `isAllowedUser` returns true if `value` belongs to a user who was recently allowed access. Its result for the same
+   * value may change over time.
+   */
   constructor(isAllowedUser: (value: A) => boolean) {
     this.#isAllowedUser = isAllowedUser
   }

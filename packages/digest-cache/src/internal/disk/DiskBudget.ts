@@ -5,8 +5,8 @@ const directories = 2 * block
 const directoryEntry = 512
 
 /**
- * Returns the number of bytes to charge for a file of `size` bytes. This is the size in whole blocks of 4 KiB, plus 512
- * bytes for the directory entry.
+ * Returns the number of bytes that a file of `size` bytes is assumed to use on disk. This is the size in whole blocks
+ * of 4 KiB, plus 512 bytes for the directory entry.
  */
 export const chargedSize = (size: number): number => Math.ceil(size / block) * block + directoryEntry
 

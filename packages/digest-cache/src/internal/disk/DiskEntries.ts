@@ -87,8 +87,8 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
   }
 
   /**
-   * Returns enough entries to free at least `bytes` bytes, the least recently used entry first. Skips entries with
-   * holders. Undefined if all entries without holders together free fewer bytes.
+   * Returns enough entries to free at least `bytes` bytes, the least recently used entry first. Considers only entries
+   * whose `holders` is 0. Undefined if these entries together free fewer bytes.
    */
   victims(bytes: number): ReadonlyArray<DiskEntry> | undefined {
     const victims: Array<DiskEntry> = []

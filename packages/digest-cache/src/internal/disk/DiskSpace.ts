@@ -11,8 +11,8 @@ import * as PendingDeletes from "./PendingDeletes.ts"
 import type { Recovery } from "./Recovery.ts"
 
 /**
- * Reserves and releases disk space for packages, and evicts packages. Only one reservation, eviction, removal or commit
- * runs at a time.
+ * Makes a `DiskSpace`, which reserves and releases disk space for packages, and evicts packages. Only one reservation,
+ * eviction, removal or commit runs at a time.
  */
 export const make = (options: {
   readonly cap: number

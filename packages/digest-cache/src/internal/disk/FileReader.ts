@@ -17,8 +17,8 @@ export const makeOpen = (options: {
   const { directory, release, space } = options
 
   /**
-   * Increments the `holders` of a blob's entry until the scope ends, so that the blob is not evicted. None if the blob
-   * is no longer in the index.
+   * Increments the `holders` of a blob's entry, so that the blob is not evicted. Decrements `holders` when the scope
+   * ends. None if the blob is no longer in the index.
    */
   const hold = (blob: StoredBlob): Effect.Effect<Option.Option<DiskEntry>, never, Scope.Scope> =>
     Effect.acquireRelease(

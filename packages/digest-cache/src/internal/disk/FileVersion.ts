@@ -8,8 +8,8 @@ export interface Fingerprint {
   /** The time of the last write, in milliseconds since the epoch. */
   readonly modifiedAt: number
   /**
-   * The POSIX `st_ctime` in nanoseconds since the epoch. No program can set it. Undefined for an unlinked file, because
-   * the look-up needs a path.
+   * The POSIX `st_ctime` in nanoseconds since the epoch. No program can set it. Undefined if the file is unlinked,
+   * because `st_ctime` is read by the path of the file.
    */
   readonly changedAt: bigint | undefined
 }
@@ -39,7 +39,7 @@ export interface VersionComparison {
 export class FileVersion {
   #fingerprint: Fingerprint
   #superseded = false
-  /** A latch that opens when the `change` in progress ends. Undefined while no `change` is in progress. */
+  /** While a call of `change` runs, the latch that opens when the call ends. Otherwise undefined. */
   #changing: Latch.Latch | undefined = undefined
   /** Increases when a call of `change` begins and when it ends, so that `compare` notices the call. */
   #changes = 0

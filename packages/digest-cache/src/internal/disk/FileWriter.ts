@@ -27,7 +27,10 @@ const retryAfterFreeing = <A, R>(
     Effect.flatMap(free(cause), (freed) => (freed ? effect : Effect.fail(cause)))
   )
 
-/** Makes the `reserve` function of a `BlobStore` that stores files. `release` must decrement the entry's `holders`. */
+/**
+ * Makes the `reserve` function of a `BlobStore` that stores files. `options.release` must decrement the `holders` of
+ * the entry that it receives.
+ */
 export const makeReserve = (options: {
   readonly directory: BlobDirectory
   readonly space: DiskSpace

@@ -12,8 +12,8 @@ import * as Metrics from "../../Metrics.ts"
 import * as StoreHealth from "../../StoreHealth.ts"
 
 /**
- * The number of bytes charged for each blob in addition to its size. Without this overhead, the number of empty blobs
- * would have no limit.
+ * The number of bytes that the store counts for each blob in addition to the size of the blob. Without this overhead,
+ * the number of empty blobs would have no limit.
  */
 const overhead = 512
 

@@ -100,7 +100,10 @@ const nameOf = (key: PackageKey, descriptor: PackageDescriptor): BlobName => ({
   compression: descriptor.compression
 })
 
-/** Manages the fills in progress. At most one fill runs for a key. Fills run in `cacheScope`. */
+/**
+ * Makes the object that manages the fills in progress. At most one fill is in progress for each package key. All fills
+ * run in the scope `cacheScope`.
+ */
 export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) => {
   const running = new Map<string, Fill>()
   const buffers = new FillBufferPool()

@@ -53,9 +53,9 @@ export class ObjectVersions<A> {
   }
 
   /**
-   * Processes the first list. The first change in the result has a `Synced` event with all objects that can be decoded.
-   * Then the result has one change without an event for each listed object. If the object cannot be decoded,
-   * `undecodable` is the name of the object.
+   * Processes the first list. The first element of the result has a `Synced` event with all objects that can be
+   * decoded. Each other element is for one listed object, and its `event` is undefined. Its `undecodable` is defined if
+   * the object cannot be decoded.
    */
   sync(objects: ReadonlyArray<unknown>): ReadonlyArray<ObjectChange<A>> {
     const changes = objects.map((object) => this.update(object, "list"))

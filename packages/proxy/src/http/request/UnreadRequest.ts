@@ -5,7 +5,7 @@ import type { RequestLog } from "./RequestLog.ts"
 import * as RequestRecord from "./RequestRecord.ts"
 import type { ServerSpans } from "./ServerSpans.ts"
 
-/** The types of the errors for which a listener answers a request itself. */
+/** The types of the errors for which a listener rejects a request before the application receives it. */
 export type UnreadError = "HeadTooLarge" | "RequestTimedOut" | "RequestMalformed" | "TunnelRefused"
 
 /** A request that a listener answers itself. The application never receives it. */

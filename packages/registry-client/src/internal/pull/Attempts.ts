@@ -87,7 +87,10 @@ export const retryUntilFirstByte = <A, R>(
 export class ResumeDelays {
   #next = Limits.firstResumeDelay
 
-  /** Returns the delay after a connection that delivered this number of bytes. */
+  /**
+   * Returns the delay before the next resume. `receivedBytes` is the number of bytes that the last connection
+   * delivered.
+   */
   after(receivedBytes: number): Duration.Duration {
     if (receivedBytes >= Limits.resumeProgress) {
       this.#next = Limits.firstResumeDelay

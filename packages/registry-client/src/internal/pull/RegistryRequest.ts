@@ -98,9 +98,9 @@ const redirectTargetFailure = (
 }
 
 /**
- * Sends a request to a registry, authenticates, and follows redirects. Returns the first response with an `accepted`
- * status. Sends the credentials only to the registry's own origin, and to the token service in the registry's
- * challenge.
+ * Makes the function that sends a request to a registry, authenticates, and follows redirects. The function returns the
+ * first response whose status is in `accepted`. It sends the credentials only to the registry's own origin, and to the
+ * token service in the registry's challenge.
  */
 export const make = Effect.fnUntraced(function* (
   upstream: Upstream["Service"],

@@ -112,7 +112,7 @@ const world: fc.Arbitrary<World> = fc.record({
   moves: fc.array(move, { minLength: 1, maxLength: 12 })
 })
 
-/** The maximum allowed number of requests of one pull. The largest number in 60,000 random worlds was 57. */
+/** The maximum allowed number of requests of one pull. The largest number in 60,000 random tests was 57. */
 const maxRequests = 100
 
 const right = (asked: FakeUpstream.ReceivedRequest, issued: () => string): FakeUpstream.FakeResponse => {
