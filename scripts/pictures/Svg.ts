@@ -37,8 +37,8 @@ const palettes = {
 type Palette = Readonly<Record<keyof (typeof palettes)["light"], string>>
 
 /**
- * The kind of a box, for its colours. `ours` is a part of registry-packages-proxy, `port` is a port of its
- * architecture, `other` is an external component, and `bad` is a refusal.
+ * The kind of a box, for its colours. `ours` is a part of registry-packages-proxy, `port` is one of the ports in
+ * docs/architecture.md, `other` is an external component, and `bad` is a refusal.
  */
 export type BoxKind = "ours" | "port" | "other" | "bad"
 

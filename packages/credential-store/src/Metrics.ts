@@ -17,8 +17,9 @@ export const lastSync = Metric.gauge("registry_packages_proxy_credentials_last_s
 })
 
 /**
- * The number of objects that are invalid, or unused because the store uses another object for the same repository. An
- * object that is unused because its feed has a lower precedence is not counted.
+ * The number of invalid objects, plus the number of unused objects. An object is unused if the store uses another
+ * object for the same repository. An unused object is not counted if the feed of the other object has a smaller
+ * `Feed.precedence`.
  */
 export const errors = Metric.gauge("registry_packages_proxy_credentials_errors", {
   description: "Credential objects that are invalid or name a repository that another object serves.",

@@ -119,7 +119,7 @@ interface Entry {
   used: number
   /** Downloads that wait for the rest of the package. */
   readonly waiting: Array<Download>
-  /** Masters that receive the package from this master while it is being pulled. */
+  /** Other masters that receive the package from this master while this master is still pulling the package. */
   readonly followers: Array<number>
 }
 

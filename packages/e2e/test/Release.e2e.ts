@@ -41,7 +41,10 @@ const makeCheckout = Effect.gen(function* () {
   return { commit, cwd, directory }
 })
 
-/** A git checkout with one commit. It contains a copy of the files in this checkout. */
+/**
+ * A temporary git repository with one commit. The commit contains copies of the files of the tested checkout, and a
+ * docs/CHANGELOG.md for the test.
+ */
 class Checkout extends Context.Service<Checkout, Effect.Success<typeof makeCheckout>>()(
   "@registry-packages-proxy/e2e/Release/Checkout"
 ) {

@@ -15,8 +15,8 @@ export interface FakeResponse {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
   /**
-   * The event after the body. `silence` sends no further bytes. Any other text breaks the connection with this error
-   * code. Default: the response ends.
+   * Undefined: the response ends after the body. `silence`: no bytes follow, and the response does not end. Any other
+   * text: the connection breaks with an error whose code is this text.
    */
   readonly afterwards?: string
 }

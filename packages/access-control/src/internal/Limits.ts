@@ -36,7 +36,10 @@ export const maxReviews = 16
  */
 export const maxReviewsPerLane = 12
 
-/** The maximum number of queued reviews in one lane. A further review evicts the oldest queued review of the lane. */
+/**
+ * The maximum number of queued reviews of one `Lane` (see ReviewLanes.ts). If the queue of the lane is full, a new
+ * review evicts the oldest review.
+ */
 export const maxQueuedPerLane = 512
 
 /**

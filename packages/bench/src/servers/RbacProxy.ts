@@ -14,7 +14,10 @@ import * as ProxyProgram from "./ProxyProgram.ts"
 
 const configFile = fileURLToPath(new URL("../../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
-/** The names of this server in tables. `standIn` is used if e2e's stand-in replaces the real kube-rbac-proxy. */
+/**
+ * The names of kube-rbac-proxy in the tables of the benchmark. `standIn` is the name of the program that replaces
+ * kube-rbac-proxy if it is not in PATH.
+ */
 export const rbacProxyNames = {
   real: "our plain port behind kube-rbac-proxy",
   standIn: "our plain port behind kube-rbac-proxy (stand-in)"

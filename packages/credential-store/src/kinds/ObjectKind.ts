@@ -13,7 +13,7 @@ export interface DecodedSource {
   readonly source: StoredSource
 }
 
-/** A kind of Kubernetes objects that registries are read from. */
+/** A kind of Kubernetes objects that describe registries. */
 export interface ObjectKind extends Resource.Resource<unknown> {
   /** The name of the only object that is read. Absent if all objects of the kind are read. */
   readonly name?: string

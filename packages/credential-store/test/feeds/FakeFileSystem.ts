@@ -31,8 +31,8 @@ const bytesOf = (file: string | Uint8Array | typeof directory): Uint8Array =>
   typeof file === "string" ? new TextEncoder().encode(file) : file === directory ? new Uint8Array() : file
 
 /**
- * Makes a file system of in-memory files. A test can change `files`. A read takes no time, so that only the test clock
- * matters.
+ * Makes a file system that contains `files`. A test may change `files` later. A read completes immediately, so a test
+ * needs to advance only the test clock.
  */
 export const make = (files: Map<string, FakeFile>): FileSystem.FileSystem => {
   const open = (

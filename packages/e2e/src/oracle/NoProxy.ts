@@ -98,7 +98,7 @@ export const deliberateDifferences: ReadonlyArray<DeliberateDifference> = [
   { noProxy: "a.test", url: "http://[fe80::1%25eth0]/" }
 ]
 
-/** Returns the name of a difference in docs/registries.md. */
+/** Returns the first cell of the row that documents a difference in docs/registries.md. */
 export const nameOf = ({ noProxy, url }: DeliberateDifference): string => `NO_PROXY=${noProxy} for ${url}`
 
 const parsed = (text: string) => HttpUrl.parse(utf8AsLatin1(text))

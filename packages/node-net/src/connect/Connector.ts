@@ -105,7 +105,7 @@ export const make = (dialer: Dialer, readBufferSize: number): Connector => {
       return Effect.sync(() => void socket.destroy())
     })
 
-  /** Opens a connection that reads into the shared buffer. */
+  /** Opens a connection that reads into `buffer`. */
   const openConnection = (
     open: (onread: { buffer: Uint8Array; callback: (count: number, bytes: Uint8Array) => boolean }) => Socket
   ): HttpConnection => {

@@ -26,9 +26,10 @@ const collectAfter = 8 * 1024 * 1024
 let uncollectedBytes = 0
 
 /**
- * Counts bytes received into new memory, and collects garbage once per {@link collectAfter} bytes. Collects only if
- * `gc` is exposed (`--expose-gc`), as in the executable. V8 underestimates the memory of received bytes, and would let
- * about 50 MiB accumulate. The C library never returns that memory to the system.
+ * Adds the size of a newly allocated chunk to a sum. When the sum reaches {@link collectAfter}, collects garbage, and
+ * the sum begins again at 0. Collects only if `gc` is exposed (`--expose-gc`), as in the executable. V8 underestimates
+ * the memory of chunks, and would otherwise let about 50 MiB accumulate. The C library never returns this memory to the
+ * system.
  */
 const collectGarbage = (bytes: number): void => {
   uncollectedBytes += bytes
@@ -154,8 +155,8 @@ const copyOf = (bytes: Uint8Array): Uint8Array => {
 }
 
 /**
- * Returns a pull of the chunks of a body. Call `open` only once for a body. The body is cancelled when the scope
- * closes.
+ * Returns a `Pull` that reads the chunks of a body. Call `open` only once for a body. The body is cancelled when the
+ * scope closes.
  */
 export const open = (
   body: IncomingBody,

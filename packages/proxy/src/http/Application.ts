@@ -44,8 +44,8 @@ export interface Handlers {
 const paths = Object.values(routes).map(({ path, query }) => path + query)
 
 /**
- * Answers a request for one route. The request's method is already checked, and on the secure port its authorization
- * too.
+ * Answers a request for one route. The method of the request is already checked. On the secure port, the authorization
+ * of the client is already checked too.
  */
 type RouteHandler = (
   request: HttpServerRequest.HttpServerRequest,

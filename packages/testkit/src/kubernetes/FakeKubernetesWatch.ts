@@ -18,7 +18,7 @@ export class FakeKubernetesWatch {
   readonly #queue: Queue.Queue<Step>
   /** Number of bytes that the client has read, without bookmarks. */
   readBytes = 0
-  /** Number of items from `write` that the client has not read yet. */
+  /** The number of steps that were passed to `write` and that the client has not read yet. */
   unreadSteps = 0
   isOpen = true
   isSilent = false

@@ -41,7 +41,7 @@ export interface Stall {
   readonly reached?: Latch.Latch
 }
 
-/** Sends nothing until `until` opens. The log contains the request as soon as it arrives. */
+/** Sends no part of the response until the latch `until` opens. The log contains the request as soon as it arrives. */
 export interface DelayHeaders {
   readonly _tag: "DelayHeaders"
   readonly until: Latch.Latch

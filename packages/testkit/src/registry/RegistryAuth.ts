@@ -53,7 +53,10 @@ export interface BearerAuth {
   readonly tokenField?: "token" | "access_token" | "both"
   /** The status of the token endpoint's response to wrong or missing credentials. Default: 401. */
   readonly refuseWith?: 401 | 403
-  /** The listener whose URL `/token` is the realm in the challenge: the registry (default) or its blob store. */
+  /**
+   * The realm in the challenge is the URL of `/token` on this listener. `store` is the blob store of the registry.
+   * Default: `registry`.
+   */
   readonly realmListener?: "registry" | "store"
   /** The realm in the challenge. Overrides `realmListener`. */
   readonly realmUrl?: string

@@ -27,7 +27,7 @@ export class DiskBudget {
     return this.#charged
   }
 
-  /** The number of bytes that can still be charged. Negative if the files found at start exceed the cap. */
+  /** The number of bytes of the cap that remain for new files. Negative if the files found at start exceed the cap. */
   get free(): number {
     return this.cap - this.#charged
   }

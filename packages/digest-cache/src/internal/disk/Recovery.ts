@@ -35,7 +35,10 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
       Effect.flatMap(fs.stat(directory), (info) => tighten(directory, info, permissions.directory))
     )
 
-  /** Returns the path and the size in bytes of a file. For a directory, also returns those of all files below it. */
+  /**
+   * Returns the path and the size in bytes of `file`. If `file` is a directory, also returns the paths and the sizes of
+   * all files and directories below it. Returns an empty array if `file` does not exist.
+   */
   const sizes = (
     file: string
   ): Effect.Effect<ReadonlyArray<{ readonly path: string; readonly size: number }>> =>

@@ -14,8 +14,8 @@ export interface PackageInMemory {
 }
 
 /**
- * The number of bytes charged for each package in addition to its size. Without this overhead, the number of empty
- * packages would have no limit.
+ * The number of bytes that is added to the size of each package when the total size is computed. Without this overhead,
+ * the total size of empty packages would be 0, and their number would have no limit.
  */
 const overhead = 512
 

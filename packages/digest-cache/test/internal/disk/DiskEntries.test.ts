@@ -32,7 +32,8 @@ const command = fc.oneof(
 )
 
 /**
- * The expected state. `kept` are the packages in order of last use. `dropped` are removed packages that have holders.
+ * The expected state. `kept` are the packages in the cache, in order of last use. `dropped` are removed packages whose
+ * `holders` is still greater than 0.
  */
 class Model {
   kept: ReadonlyArray<DiskEntry> = []

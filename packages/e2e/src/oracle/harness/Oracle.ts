@@ -34,7 +34,10 @@ export interface RoutesQuestion {
   readonly urls: ReadonlyArray<string>
 }
 
-/** A question to the Go program in `servers/oracle`. The program finds the answer with the other clients' own code. */
+/**
+ * A question to the Go program in `servers/oracle`. The program finds the answer with the code of go-containerregistry,
+ * of the kubelet or of httpproxy.
+ */
 export type Question =
   | { readonly pull: PullQuestion }
   | { readonly credentials: CredentialsQuestion }

@@ -26,8 +26,8 @@ export class GracefulShutdown extends Context.Service<
       response: HttpServerResponse.HttpServerResponse
     ) => HttpServerResponse.HttpServerResponse
     /**
-     * Makes the program refuse new package requests. Waits until those in progress have ended, but not longer than the
-     * grace period. Logs a warning if some have not ended by then.
+     * Makes the program refuse new package requests, and waits until the package requests in progress have ended. Waits
+     * at most for the grace period. If the grace period ends first, logs a warning.
      */
     readonly drain: Effect.Effect<void>
   }

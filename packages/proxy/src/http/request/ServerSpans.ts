@@ -19,7 +19,10 @@ export interface ServerSpans {
    * ids.
    */
   readonly begin: (request: RequestHead, record: RequestRecord) => Tracer.AnySpan | undefined
-  /** Adds attributes from the record to the span that `begin` started, and ends it. Ignores the caller's span. */
+  /**
+   * Adds attributes from the record to the span that `begin` started, and ends this span. Does nothing if `span` is
+   * undefined or is the caller's span.
+   */
   readonly end: (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number) => void
   /**
    * Records the span of a package request that the fast path has answered, and returns it for the log line.

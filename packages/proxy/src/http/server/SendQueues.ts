@@ -23,9 +23,10 @@ const portOf = (hex: string): number => Number.parseInt(hex.slice(hex.lastIndexO
 const keyOf = (localPort: number, remotePort: number): number => localPort * 65_536 + remotePort
 
 /**
- * Parses the contents of `tables`. Each line contains a connection's addresses, ports and state in hexadecimal, and the
- * lengths of its queues as `tx_queue:rx_queue`. The lengths of connections with the same ports but different addresses
- * are added, so a stalled client may seem to make progress.
+ * Parses the contents of /proc/self/net/tcp and /proc/self/net/tcp6. Each line contains a connection's addresses, ports
+ * and state in hexadecimal, and the lengths of its queues as `tx_queue:rx_queue`. If several connections have the same
+ * ports but different addresses, the lookup returns the sum of their send queues. A stalled client may then seem to
+ * make progress, because the queue of another connection changes the sum.
  */
 export const parse = (...texts: ReadonlyArray<string>): SendQueueLookup => {
   const bytes = new Map<number, number>()

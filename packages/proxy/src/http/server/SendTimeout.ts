@@ -35,11 +35,11 @@ const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writable
 const isInKernel = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
 
 /**
- * Closes a connection if the client accepts neither a byte of a response nor the end of the connection for
- * `sendTimeout`. Counts and logs each closed connection. Runs until the scope closes.
+ * Closes a connection that waits to send bytes or to close, and makes no progress for `sendTimeout`. Counts and logs
+ * each closed connection. Runs until the scope closes.
  *
- * Large buffers hide the progress of a slow client, since a full kernel buffer accepts no bytes until a third of it is
- * free. So for connections that seem stuck, the kernel's send queue is read too.
+ * A full kernel buffer accepts no bytes from Node until a third of the buffer is free. A slow client could therefore
+ * seem to make no progress. So if Node passes no bytes to the kernel, the size of the kernel's send queue is read too.
  *
  * @param event the event that announces a new connection
  */

@@ -8,7 +8,7 @@ import * as Traces from "./Traces.ts"
 
 /**
  * Makes a layer that records spans in memory, for tests and for programs that show traces without a collector. Records
- * all spans, except in traces that the caller has not sampled.
+ * all spans, except spans with a parent that is not sampled.
  */
 export const make = (
   settings: TelemetrySettings

@@ -24,9 +24,9 @@ const headerRoom = 16
 const firstSize = 4096
 
 /**
- * The ended spans of one export request. Each span is serialized when it ends. A span object that waits for its export
- * would survive two minor garbage collections. These would cost more than the creation of the object. OpenTelemetry's
- * batch processor treats a batch as one span.
+ * The ended spans of one export request. Each span is serialized when it ends, so that no span object waits for the
+ * export. Span objects that wait would survive two minor garbage collections, which cost more time than the creation of
+ * the objects. OpenTelemetry's batch processor receives the whole batch as if it were one span.
  */
 export class SpanBatch {
   /** The number of spans in the batch. */

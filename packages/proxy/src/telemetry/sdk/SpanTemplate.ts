@@ -63,7 +63,10 @@ export interface SpanTemplate {
   readonly resource: Uint8Array
   /** The `scope` field of ScopeSpans, with its tag. */
   readonly scope: Uint8Array
-  /** The span, with its tag. The offsets in this template are relative to the start of `span`. */
+  /**
+   * The `spans` field of ScopeSpans, with its tag. This field contains one span. The numbers in this template are
+   * offsets in `span`, in bytes.
+   */
   readonly span: Uint8Array
   readonly traceId: number
   readonly spanId: number

@@ -116,8 +116,9 @@ interface FinalResponse {
 }
 
 /**
- * Sends a token request and follows redirects. Sends the credential only to the realm's origin. After a redirect to
- * another origin, sends the credential no more. Fails with `BadRedirect` for a redirect from HTTPS to plain HTTP.
+ * Makes the function that sends a token request and follows redirects. The function sends the credential only to the
+ * origin of the realm. After a redirect to another origin, the function does not send the credential again. The
+ * function fails with `BadRedirect` for a redirect from HTTPS to plain HTTP.
  */
 const sendAndFollow = (upstream: Upstream["Service"]) =>
   Effect.fnUntraced(function* (
