@@ -110,7 +110,7 @@ export const routeTable = (routes: ReadonlyArray<Route>): string =>
     ])
   )
 
-/** Formats the table of routes with the right that the secure port checks for each route. */
+/** Formats the table of routes. For each route, the table shows the permission that the secure port requires. */
 export const accessTable = (routes: ReadonlyArray<Route>): string =>
   markdownTable(
     ["Path", "Needs", "Name, namespace"],

@@ -71,7 +71,7 @@ export class DigestCache extends Context.Service<
 
   /**
    * Caches packages in memory until the layer's scope ends, for tests and for programs without a disk. Uses at most
-   * `cap` bytes for all packages, plus at most `maxMemory` bytes for second copies of small packages.
+   * `cap` bytes for all packages. Uses at most `maxMemory` additional bytes, because small packages are stored twice.
    */
   static readonly layerMemory = (
     options: MemoryOptions & { readonly cap: number }

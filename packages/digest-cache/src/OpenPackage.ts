@@ -13,7 +13,10 @@ export interface PackageReader<E> {
   readonly read: (into: Uint8Array) => Effect.Effect<number, E | BodyError>
 }
 
-/** The body of a response. Either bytes in memory, or a reader. Reads of the reader may fail with `E`. */
+/**
+ * The body of a response, either as bytes in memory or as a reader. `E` is the error type of the package's
+ * `PackageSource`.
+ */
 export type PackageBody<E> =
   | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
   | { readonly _tag: "Reader"; readonly reader: PackageReader<E> }

@@ -5,7 +5,7 @@
 export interface ReadBuffers {
   /**
    * Returns a free buffer. The producer of the bytes writes one chunk into the buffer, and passes this chunk to the
-   * reader. The reader can then reuse the buffer. A buffer that the producer does not use need not be given back.
+   * reader. The reader can then reuse the buffer. The producer may also drop the buffer without using it.
    */
   readonly take: () => Uint8Array
 }

@@ -30,7 +30,8 @@ const defaultPorts = { "http:": 80, "https:": 443 } as const
 export class HttpUrl {
   readonly protocol: "http:" | "https:"
   /**
-   * The host and port for the Host field, as the URL writes them. A non-ASCII or escaped name is converted to ASCII.
+   * The host of the URL, and the port if the URL contains a port. This is the value of the Host field. A non-ASCII or
+   * percent-encoded name is converted to ASCII.
    */
   readonly authority: string
   /** A name in lowercase ASCII (RFC 5890), or an IP address without brackets. */

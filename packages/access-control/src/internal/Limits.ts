@@ -51,7 +51,10 @@ export const maxWaiting = 4096
 /** The maximum time that a review waits in the queue. */
 export const maxQueueTime = Duration.seconds(3)
 
-/** Once the oldest review of a lane has waited for this time, the lane sends its newest review first. */
+/**
+ * Each `Lane` has a queue of reviews. If the oldest review of a queue has waited for this time, the newest review of
+ * this queue is sent first.
+ */
 export const newestFirstAfter = Duration.seconds(1)
 
 /** The time within which the API server must answer a review. */

@@ -11,8 +11,8 @@ export interface Row {
   /** Peak resident memory of the server's processes, in MiB. */
   readonly peakRss?: number | undefined
   /**
-   * Seconds from the start of a request to the first byte of its response. In cases with wrk, seconds of the whole
-   * request. `p50` is the median of all rounds' `p50`, and `p99` is the largest `p99` of all rounds.
+   * Seconds from the start of a request to the first byte of its response. In cases that use wrk, the time ends at the
+   * last byte of the response. `p50` is the median of all rounds' `p50`, and `p99` is the largest `p99` of all rounds.
    */
   readonly firstByte?: Percentiles | undefined
 }

@@ -43,7 +43,7 @@ interface LaunchOptions {
   readonly form?: ShippedForm | undefined
   /** Path of an executable to start instead of the executable that `npm run build` made. */
   readonly executable?: string | undefined
-  /** Directory with the image's files. The form `image` requires it. */
+  /** Directory with the files of the container image. Must be set if, and only if, `form` is `image`. */
   readonly imageRoot?: string | undefined
 }
 

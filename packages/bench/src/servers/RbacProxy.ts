@@ -29,8 +29,8 @@ export type RbacProxyAvailability =
   | { readonly missing: string }
 
 /**
- * Finds kube-rbac-proxy in PATH. If it is not there, builds e2e's stand-in for it, which requires Go. Returns `missing`
- * if neither is possible.
+ * Finds kube-rbac-proxy in PATH. If kube-rbac-proxy is not in PATH, builds a replacement from
+ * packages/e2e/servers/kube-rbac-proxy. The build requires Go. Returns `missing` if the replacement cannot be built.
  */
 export const find: Effect.Effect<RbacProxyAvailability> = Effect.gen(function* () {
   const [real, go] = [yield* findInPath("kube-rbac-proxy"), yield* findInPath("go")]

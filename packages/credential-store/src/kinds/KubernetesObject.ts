@@ -105,7 +105,10 @@ export interface InvalidObject {
   readonly detail: string
 }
 
-/** Decodes an object of `kind`. `previous` is the source from the object's last valid version. Never throws. */
+/**
+ * Decodes an object of `kind`. `previous` is the source that was decoded from the last valid version of the object.
+ * Never throws.
+ */
 export const decode = (
   object: unknown,
   kind: ObjectKind,

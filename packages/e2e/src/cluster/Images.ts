@@ -10,18 +10,16 @@ export interface ContainerImage {
   readonly files: ReadonlyArray<readonly [source: string, target: string]>
 }
 
-/**
- * Returns the program for an image reference such as `host/name:tag@digest`. None means that the image cannot be
- * pulled.
- */
+/** Returns the image for a reference such as `host/name:tag@digest`. Returns none if the image cannot be pulled. */
 export type FindImage = (reference: string) => Option.Option<ContainerImage>
 
 /** Names of the images that the chart uses, without registry, tag and digest. */
 export const imageNames = { program: "registry-packages-proxy", sidecar: "kube-rbac-proxy" }
 
 /**
- * Returns the `FindImage` of the tests. It finds the built registry-packages-proxy, and kube-rbac-proxy or its
- * stand-in.
+ * Makes the `FindImage` of the tests. It finds the two images in {@link imageNames}. The image kube-rbac-proxy contains
+ * the program kube-rbac-proxy from PATH. If this program is not in PATH, the image contains a replacement that is built
+ * from packages/e2e/servers/kube-rbac-proxy.
  */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem

@@ -7,8 +7,8 @@ export interface ProcessMemory {
 }
 
 /**
- * Reads the resident memory of a process from /proc/PID/status. Returns NaN for both values of a zombie process. Fails
- * if the process does not exist.
+ * Reads the resident memory of a process from /proc/PID/status. For a zombie process, `residentMiB` and `peakMiB` are
+ * NaN. Fails if the process does not exist.
  */
 export const read = Effect.fnUntraced(function* (pid: number) {
   const fs = yield* FileSystem.FileSystem

@@ -85,7 +85,8 @@ export const noProxyValues: fc.Arbitrary<string> = fc
   .filter((value) => !/(?:^|,) *\[[^\]]*\] *(?:,|$)/.test(value))
 
 /**
- * A value of NO_PROXY and a URL for which registry-packages-proxy and httpproxy deliberately choose different routes.
+ * A value of NO_PROXY and a URL for which registry-packages-proxy and httpproxy choose different routes. This
+ * difference is intended.
  */
 export interface DeliberateDifference {
   readonly noProxy: string

@@ -5,8 +5,8 @@ export interface Secret {
 }
 
 /**
- * A secret that a text contains. `form` says how it is encoded there, such as `in base64`. `offset` is its position in
- * bytes.
+ * A secret that a text contains. `form` is the encoding of the secret in the text, such as `in base64`. `offset` is the
+ * position of the secret in the text, in bytes.
  */
 export interface FoundSecret {
   readonly name: string

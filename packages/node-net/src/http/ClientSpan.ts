@@ -1,6 +1,9 @@
 import { Clock, Effect, Exit, type Tracer } from "effect"
 
-/** The data of a request that its span contains. Header fields and the query are left out, since they may be secret. */
+/**
+ * The request properties that a client span records. Header fields and the query are left out, since they may be
+ * secret.
+ */
 export interface TracedRequest {
   readonly method: string
   readonly url: Pick<URL, "protocol" | "hostname" | "port" | "pathname">

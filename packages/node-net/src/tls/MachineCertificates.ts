@@ -33,9 +33,10 @@ const blocks = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 const plain = (block: string): string => block.replace(/\s+/g, "")
 
 /**
- * Returns the certificates (PEM) that the machine trusts, without those in `known`. As in Go, reads the file that
- * SSL_CERT_FILE names, or the first readable file of `files`. Also reads all files in the directories that SSL_CERT_DIR
- * names, separated by colons, or else in `directories`. Skips files that cannot be read.
+ * Returns the certificates (PEM) that the machine trusts, without the certificates in `known`. Reads the file that
+ * SSL_CERT_FILE names. If SSL_CERT_FILE is unset or empty, reads the first readable file of `files`. Also reads all
+ * files in the directories that SSL_CERT_DIR names, separated by colons. If SSL_CERT_DIR is unset or empty, reads all
+ * files in `directories`. Skips files that cannot be read. Go reads the same files.
  */
 export const read = (env: EnvironmentVariables, known: ReadonlyArray<string>): ReadonlyArray<string> => {
   const { SSL_CERT_DIR: directory = "", SSL_CERT_FILE: file = "" } = env

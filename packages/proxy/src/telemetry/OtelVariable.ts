@@ -38,8 +38,8 @@ export const withName = <A>(variable: OtelVariable<A>, name: string): OtelVariab
 })
 
 /**
- * Returns the value of the first candidate that is set and not empty. Returns none if there is no such candidate. Fails
- * if that value is not accepted.
+ * Returns the parsed value of the first variable in `candidates` that is set and not empty. Returns none if all of them
+ * are unset or empty. Fails if the value is not accepted.
  */
 export const read = <A>(
   env: EnvironmentVariables,

@@ -194,8 +194,10 @@ const logsOf = (env: EnvironmentVariables): Read<Option.Option<LogsSettings>> =>
 
 /**
  * Parses OpenTelemetry's standard variables. An empty variable counts as not set. If OTEL_SDK_DISABLED is true, ignores
- * all other variables. Otherwise fails for an invalid value, even of a signal that is disabled. A general variable that
- * every signal overrides is not checked, unless it is the endpoint. Reads no file.
+ * all other variables. Otherwise fails if a variable has an invalid value, even if the variable belongs to a signal
+ * that is not exported. A general variable, such as OTEL_EXPORTER_OTLP_TIMEOUT, is not checked if each signal has its
+ * own variable, such as OTEL_EXPORTER_OTLP_TRACES_TIMEOUT. An exception is OTEL_EXPORTER_OTLP_ENDPOINT, which is
+ * checked. Reads no file.
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */

@@ -160,7 +160,10 @@ const abandon = (asking: SentRequest, turns: number, how: "close" | "reset"): Ef
     ? Effect.andThen(Effect.yieldNow, abandon(asking, turns - 1, how))
     : Effect.sync(() => leave(asking, how))
 
-/** Sends a request, and reads the response as `ask.reading` says. Ends when `response.outcome` is set. */
+/**
+ * Sends `asking.request`, and reads the response as `asking.ask.reading` says. Ends when `asking.response.outcome` is
+ * set.
+ */
 export const ask = (asking: SentRequest): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { request, socket } = asking

@@ -52,8 +52,9 @@ const usable = <A>(entry: CachedDecision<A>, now: number): Decision<A> | undefin
       : undefined
 
 /**
- * Makes the functions `decide` and `cached` for one kind of review. Fresh decisions come from the cache. Concurrent
- * requests with the same key share one review. If the API server is unreachable, a stale decision is reused.
+ * Makes the functions `decide` and `cached` for one kind of review. Until `CachedDecision.freshUntil`, a cached
+ * decision is used without a new review. If the API server is unreachable, a cached decision is used until
+ * `CachedDecision.staleUntil`. Concurrent requests with the same key share one review.
  *
  * A review in progress continues even if all its callers leave. A queued review is dropped when its last caller leaves.
  */

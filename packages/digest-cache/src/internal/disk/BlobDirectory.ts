@@ -126,7 +126,10 @@ export const make = Effect.fnUntraced(function* (root: string) {
 
   const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: permissions.file })
 
-  /** Creates and opens a file until the scope ends. Creates the cache's directory again if it was deleted. */
+  /**
+   * Creates a file and opens it. The end of the scope closes the file. If the cache's directory was deleted, creates
+   * the directory again.
+   */
   const create = (temporary: string) =>
     openNew(temporary).pipe(
       Effect.catchReason("PlatformError", "NotFound", () => Effect.andThen(prepare, openNew(temporary)))

@@ -120,8 +120,8 @@ export const make = (options: {
   }).pipe(Effect.uninterruptible)
 
   /**
-   * Charges the space of a file of `size` bytes. If necessary, evicts the least recently used packages. If eviction
-   * cannot free enough space, returns false and evicts nothing.
+   * Reserves disk space for a file of `size` bytes. If necessary, evicts the least recently used packages. Returns true
+   * if the space is reserved. If eviction cannot free enough space, evicts nothing and returns false.
    */
   const charge = (size: number): Effect.Effect<boolean, PlatformError> =>
     Effect.gen(function* () {

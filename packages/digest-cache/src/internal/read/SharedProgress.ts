@@ -49,8 +49,8 @@ export class SharedProgress {
   }
 
   /**
-   * Copies bytes of the last call of `advance`, starting at `position` in the blob. Returns the number of copied bytes.
-   * Returns 0 if the bytes must be read from the blob.
+   * Copies the bytes at `position` in the blob to `into`, if the last call of `advance` reported them. Returns the
+   * number of copied bytes. Returns 0 if the bytes must be read from the blob.
    */
   copyRecent(into: Uint8Array, position: number): number {
     const start = position - (this.available - this.#recent.length)

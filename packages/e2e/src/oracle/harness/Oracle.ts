@@ -63,7 +63,7 @@ const Answer = Schema.Struct({
   credentials: Schema.optionalKey(
     Schema.Array(Schema.Struct({ username: Schema.String, password: Schema.String }))
   ),
-  /** Routes in the order of the question's URLs. */
+  /** Routes for the URLs in `RoutesQuestion.urls`, in the same order. */
   routes: Schema.optionalKey(Schema.Array(Route))
 })
 export type Answer = typeof Answer.Type

@@ -90,8 +90,8 @@ class Watcher<A> {
   }
 
   /**
-   * The name of the requests in errors. All requests of a watcher have the same name, so that the messages of repeated
-   * failures are equal.
+   * The text that names a request in error messages. All requests of a watcher have the same text, so that the messages
+   * of repeated failures are equal.
    */
   get #operation(): string {
     const read = this.#name === undefined ? "list" : "get"
@@ -273,13 +273,15 @@ class Watcher<A> {
         )
 
   /**
-   * Handles the end of an attempt. Counts the attempt, and clears the position if the next attempt must read all
-   * objects. A watch has worked if it received an event or lasted for `minWatchMillis`.
+   * Handles the end of an attempt. Counts the attempt. Clears `#position` if the next attempt must read all objects.
    *
-   * Emits `AttemptFailed` if the attempt failed. Exceptions are a 410, and `Unreachable` after a watch that has worked.
+   * A watch has worked if it received an event or lasted for `minWatchMillis`.
    *
-   * Does not wait if the server answered with the first 410 since the last event, or if the server ended a watch that
-   * has worked. Otherwise waits before the next attempt.
+   * If the attempt failed, emits `AttemptFailed`. Does not emit it if the server answered 410, or if the error is
+   * `Unreachable` and the watch has worked.
+   *
+   * Waits before the next attempt. Does not wait after the first 410 since the last event, or after the server ended a
+   * watch that has worked.
    */
   readonly #settle = Effect.fnUntraced(
     { self: this },

@@ -19,9 +19,9 @@ export interface AnonymousToken {
 const invalidTokenStatuses: ReadonlySet<number> = new Set([400, 401, 403])
 
 /**
- * Gets a token for a server that the registry redirects to, if the server's challenge requires a token. The token is
- * requested without the registry's credentials. Returns none if the response does not require a token, or if the server
- * has already refused a new token. Fails with `LoginElsewhere` if the token service requires a login.
+ * Makes the function that gets a token for a server that the registry redirects to. The function requests the token
+ * without the registry's credentials. It returns none if the response does not require a token, or if the server has
+ * already refused a new token. It fails with `LoginElsewhere` if the token service requires a login.
  */
 export const make = (tokens: Tokens) =>
   Effect.fnUntraced(function* (

@@ -52,7 +52,10 @@ const pullScope = (repository: Repository): string => `repository:${repository.n
 const isRefusal = ({ reason: { _tag } }: PullFailure): boolean =>
   _tag === "Refused" || _tag === "TokenRefused"
 
-/** Chooses the Authorization field of requests to registries. Caches challenges, and caches refusals of credentials. */
+/**
+ * Makes the functions that choose the Authorization field of requests to registries. The functions cache challenges,
+ * and cache refusals of credentials.
+ */
 export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], tokens: Tokens) {
   const learnedChallenges = yield* BoundedCache.make<AuthChallenge.AuthChallenge>()
   const coolDowns = yield* BoundedCache.make<Reason>(Limits.coolDownTime)

@@ -111,7 +111,7 @@ const methodKeepingStatuses: ReadonlySet<number> = new Set([307, 308])
 interface FinalResponse {
   readonly received: UpstreamResponse
   readonly otherServer: OtherServer
-  /** True if the request of this final response contained the credential. */
+  /** True if the request whose response is `received` contained the credential. */
   readonly hadCredential: boolean
 }
 

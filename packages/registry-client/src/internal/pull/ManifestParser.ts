@@ -8,8 +8,9 @@ import * as BoundedCache from "../wire/BoundedCache.ts"
 export type ParsedManifest = Result.Result<ImageManifest | ImageIndex, ManifestError>
 
 /**
- * Parses manifests and indexes. Parsing blocks the event loop, so the result for a large document is cached for {@link
- * Limits.largeManifestLife}. The key is the digest and the media type, so all repositories share the cached results.
+ * Makes the function that parses manifests and indexes. Parsing blocks the event loop, so the result for a large
+ * document is cached for {@link Limits.largeManifestLife}. The cache key is the digest and the media type, so all
+ * repositories share the cached results.
  */
 export const make = Effect.fnUntraced(function* (
   parse: (bytes: Uint8Array, contentType: string | undefined) => ParsedManifest

@@ -34,10 +34,7 @@ export const permanent = (reason: Reason): PullFailure =>
 export const retryable = (reason: Reason): PullFailure =>
   new PullFailure({ reason, isRetryable: true, retryAfter: Option.none() })
 
-/**
- * Returns an object with the `otherServer` field of a reason. Returns an empty object if the server is the registry
- * itself.
- */
+/** Returns an object with the field `otherServer`. Returns an empty object if `otherServer` is undefined. */
 export const otherServerField = (otherServer: OtherServer | undefined) =>
   otherServer === undefined ? {} : { otherServer }
 
