@@ -108,7 +108,7 @@ const schemaOf = (yaml: typeof JsYaml): JsYaml.Schema =>
   )
 
 /**
- * The number of characters that count for each value in addition to its text, for example for a comma or for the
+ * The number of characters that {@link isLarger} adds for each value. They represent, for example, a comma or the
  * brackets of an empty list.
  */
 const perValue = 2

@@ -58,7 +58,8 @@ export const stream = (api: FakeKubernetes, options?: { readonly name?: string }
   )
 
 /**
- * Watches the things on the fake API server `api`. `next` waits for the next event and returns its text from `brief`.
+ * Watches the objects of the kind `Thing` on the fake API server `api`. The returned effect `next` waits for the next
+ * event, and formats it with {@link brief}.
  */
 export const follow = Effect.fnUntraced(function* (
   api: FakeKubernetes,

@@ -98,7 +98,10 @@ export class SourceIndex {
     return this.#states.filter((state) => !state.upToDate).length
   }
 
-  /** Names the objects that some feeds have not delivered yet. */
+  /**
+   * Returns the field `awaited` of each feed that has not delivered its objects yet, for example `credentials-files`.
+   * Equal values are returned once.
+   */
   get waitingFor(): ReadonlyArray<AwaitedObjects> {
     const missing = this.#feeds.filter((_, index) => this.#states[index]?.synced !== true)
     return [...new Set(missing.map(({ awaited }) => awaited))]

@@ -30,7 +30,7 @@ export class FakeSocket extends Duplex {
     this.send(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
   }
 
-  /** Closes the connection as a server does. */
+  /** Emits the event `end`, as if the server had closed the connection. */
   hangUp(): void {
     this.emit("end")
   }

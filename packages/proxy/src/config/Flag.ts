@@ -49,7 +49,7 @@ const decodeWith = <A>(schema: TextSchema<A>): ((text: string) => Result.Result<
     Result.mapError(decode(text), (error) => ({ text, reason: parseFailure(error.issue) ?? "is not valid" }))
 }
 
-/** Makes a flag with exactly one value. `default` is decoded as if it were given. */
+/** Makes a flag with exactly one value. If the flag is not given, its value is decoded from the text `default`. */
 export const single = <A>({ schema, ...rest }: Options<A>): Flag<A> => {
   const decode = decodeWith(schema)
   return { ...rest, repeatable: false, decode: ([text = rest.default]) => decode(text) }

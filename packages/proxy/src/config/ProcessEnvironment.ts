@@ -54,7 +54,7 @@ const outputOf = (stream: typeof process.stdout | typeof process.stderr): Output
   }
 }
 
-/** The arguments, variables, outputs and events of this process. A test may provide others. */
+/** The arguments, variables, outputs and events of this process. Tests may provide a fake instead. */
 export const ProcessEnvironment = Context.Reference<ProcessEnvironment>(
   "@registry-packages-proxy/proxy/ProcessEnvironment",
   {

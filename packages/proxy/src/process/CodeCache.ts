@@ -18,5 +18,5 @@ export const report = (form: ProgramForm): Effect.Effect<void> => {
   )
 }
 
-/** Calls `report` with the form of this process, once, when the layer is built. */
+/** When the layer is built, calls `report` once with the result of `programForm`. */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(Effect.suspend(() => report(programForm())))

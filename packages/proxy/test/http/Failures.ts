@@ -36,8 +36,8 @@ const byManifest = (reason: Manifest.ManifestError["reason"]) =>
 const byCredentials = (reason: CredentialError["reason"]) => new CredentialError({ reason })
 
 /**
- * Failures of a pull. Each has a title, an error with very long names, and advice. The first 200 bytes of the problem's
- * `detail` must contain the advice.
+ * Failures of a pull. Each has a title, an error with very long names, and advice. The proxy's error response has a
+ * field `detail`. The first 200 bytes of this field must contain the advice.
  */
 export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>[0], string]> = [
   [

@@ -37,7 +37,7 @@ export interface FileFault {
  * runs nevertheless.
  */
 export interface FileInterceptor {
-  /** `bytes` is the number of bytes to write, or 0 if the operation does not write. */
+  /** Runs before the operation. `bytes` is the number of bytes to write, or 0 if the operation does not write. */
   readonly before: (
     operation: FileOperation,
     path: string,

@@ -12,7 +12,7 @@ import {
 import { TestPackage } from "./TestPackage.ts"
 import { cacheCapBytes } from "./DigestCacheSuite.ts"
 
-/** Number of bytes that a reader receives only after the whole blob is verified. They are the last bytes of a body. */
+/** Number of bytes at the end of a body that a reader receives only after the whole blob is verified. */
 const tailBytes = 64 * 1024
 const size = 1_000_003
 

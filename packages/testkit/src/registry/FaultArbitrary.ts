@@ -10,7 +10,7 @@ export type PlannedFault =
   | { readonly _tag: "Stall"; readonly after: number }
   | { readonly _tag: "DelayHeaders" }
 
-/** Converts a planned fault to a `Fault`. `Stall` and `DelayHeaders` wait until `until` opens. */
+/** Converts a planned fault to a `Fault`. A `Stall` or `DelayHeaders` ends when the latch `until` opens. */
 export const toFault = (planned: PlannedFault, until: Latch.Latch): Fault =>
   planned._tag === "Stall" || planned._tag === "DelayHeaders" ? { ...planned, until } : planned
 

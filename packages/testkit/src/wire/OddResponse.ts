@@ -14,7 +14,7 @@ export interface OddResponse {
   readonly reusesConnection?: boolean
   /** Go's behaviour in words: `the same` as `expected`, or the difference. */
   readonly goBehaviour: string
-  /** Node's behaviour in words: `the same` as `expected`, or the difference. */
+  /** Node's behaviour in words. If Node's result equals `expected`, the text is `the same`. */
   readonly nodeBehaviour: string
 }
 

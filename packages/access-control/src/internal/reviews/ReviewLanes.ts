@@ -98,10 +98,7 @@ export class ReviewLanes {
     this.advance()
   }
 
-  /**
-   * Records the outcome of a review. `isAnswered` is false if the review timed out, and true for an answer or any other
-   * error.
-   */
+  /** Records the outcome of a review. `isAnswered` is false if and only if the review timed out. */
   recordOutcome(isAnswered: boolean): void {
     this.#silent = !isAnswered
     this.advance()

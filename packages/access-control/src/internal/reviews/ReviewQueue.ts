@@ -20,8 +20,8 @@ export interface ReviewRequest<A> {
   readonly kind: ReviewKind
   readonly lane: Lane
   /**
-   * True if the caller can reuse a stale decision. If true while the API server is silent, `send` does not queue the
-   * review, but sends the review at once or fails at once.
+   * True if the caller can reuse a stale decision. If this is true and the last review timed out, `send` does not queue
+   * the review. It sends the review at once, or fails at once.
    */
   readonly hasStaleDecision: boolean
   readonly review: Effect.Effect<A, ReviewError>

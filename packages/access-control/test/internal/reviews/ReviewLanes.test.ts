@@ -6,7 +6,10 @@ import { type Lane, ReviewLanes, type ReviewEntry } from "../../../src/internal/
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-/** An event that the test applies to the lanes. `which` selects a review in `entries`. */
+/**
+ * A step of the test. Reviews enter or leave a lane, a review has an outcome, or the clock changes. `which` is the
+ * index of a review, modulo the number of reviews.
+ */
 const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Enter"), lane: Schema.Literals(lanes), count: between(1, 200) }),
   Schema.Struct({ _tag: Schema.tag("Leave"), which: between(0, 10_000), count: between(1, 20) }),

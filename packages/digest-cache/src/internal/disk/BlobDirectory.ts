@@ -102,9 +102,9 @@ export const make = Effect.fnUntraced(function* (root: string) {
   }
 
   /**
-   * Returns true if an open file still has the bytes of `version`. If `version` is undefined (before `seal`), returns
-   * true, or fails if `stat` fails. If the file was unlinked, also compares the digest of the bytes with
-   * `packageDescriptor`, if defined.
+   * Returns true if an open file still has the bytes of `version`. If `version` is undefined, because `seal` has not
+   * run yet, returns true. If the file was unlinked and `packageDescriptor` is defined, also compares the digest of the
+   * bytes with `packageDescriptor`. Fails if the file cannot be read.
    */
   const unchanged = (
     file: FileSystem.File,

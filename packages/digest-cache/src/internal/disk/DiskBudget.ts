@@ -11,8 +11,8 @@ const directoryEntry = 512
 export const chargedSize = (size: number): number => Math.ceil(size / block) * block + directoryEntry
 
 /**
- * Counts the bytes on disk and the bytes reserved for writes, and compares their sum with the cap. Space is charged
- * before a byte is written. Space is released when the file is unlinked and no longer open.
+ * Counts the disk space that the cache directory uses, in bytes, and compares it with `cap`. The space of a file is
+ * counted before its first byte is written. It is released when the file is unlinked and no longer open.
  */
 export class DiskBudget {
   readonly cap: number
@@ -37,7 +37,7 @@ export class DiskBudget {
     return this.#fixed + chargedSize(size) <= this.cap
   }
 
-  /** Returns the number of bytes that must be released before a file of `size` bytes can be charged. */
+  /** Returns the number of bytes that must be released to make room for a file of `size` bytes. */
   shortage(size: number): number {
     return Math.max(0, chargedSize(size) - this.free)
   }

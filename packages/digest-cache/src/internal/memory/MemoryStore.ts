@@ -60,8 +60,8 @@ export const make = ({ cap }: { readonly cap: number }) => {
   }
 
   /**
-   * Charges space for a blob of `size` bytes. If necessary, evicts the least recently used blobs that are not open. If
-   * eviction cannot free enough space, returns false and evicts nothing.
+   * Reserves space for a blob of `size` bytes, and returns true. If necessary, evicts the least recently used blobs
+   * that are not open. If eviction cannot free enough space, reserves and evicts nothing, and returns false.
    */
   const tryCharge = (size: number): boolean => {
     const victims: Array<MemoryBlob> = []

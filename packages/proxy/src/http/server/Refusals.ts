@@ -25,7 +25,7 @@ export const reportRefused = (server: Server, connection: RefusedConnection): vo
 
 /**
  * Counts and logs the connections that a server closes without a response. Calls `record` with each request that the
- * server answers itself.
+ * server answers, but does not pass to the application.
  */
 export const watch = Effect.fnUntraced(function* (
   server: Server,

@@ -37,8 +37,8 @@ export const make = (name: SamplerName, ratio: number): Sampler => {
 export type IsSampled = (traceId: string, parentSampled: boolean | undefined) => boolean
 
 /**
- * Makes a function that decides as the sampler of `make` does, for server spans. Unlike a sampler, the function
- * allocates no context and no result object for each span.
+ * Makes the function that decides which server spans are sampled. It makes the same decisions as the sampler that
+ * {@link make} returns, but does not need an OpenTelemetry context for each span.
  */
 export const makeIsSampled = (name: SamplerName, ratio: number): IsSampled => {
   const ofRatio = new TraceIdRatioBasedSampler(ratio)

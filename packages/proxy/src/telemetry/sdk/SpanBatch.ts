@@ -104,7 +104,10 @@ export const batchOf = ([first]: ReadonlyArray<ReadableSpan>): SpanBatch | undef
   return item instanceof SpanBatch ? item : undefined
 }
 
-/** Returns the number of spans in an export. If the export is a batch, counts the batch's spans. */
+/**
+ * Returns the number of spans in `spans`. If the first element is a {@link SpanBatch}, returns the number of spans in
+ * this batch.
+ */
 export const spanCount = (spans: ReadonlyArray<ReadableSpan>): number => batchOf(spans)?.count ?? spans.length
 
 /** Extends a serializer of OpenTelemetry, so that it accepts a batch too. */

@@ -201,8 +201,9 @@ const read = Effect.fnUntraced(function* (received: UpstreamResponse): Effect.fn
 })
 
 /**
- * Requests tokens. An identity token is sent by POST. If the token service refuses the POST, and the credential also
- * has a username and a password, sends these by GET.
+ * Makes the function that requests a token. If the credential is an identity token, the function sends it by POST. If
+ * the token service refuses the POST, and the credential also has a username and a password, the function sends the
+ * username and the password by GET.
  */
 export const make = (upstream: Upstream["Service"]) => {
   const send = sendAndFollow(upstream)

@@ -32,9 +32,9 @@ const pullAttributes = ({ name, source }: Repository, { layerDigest, size }: Pac
 })
 
 /**
- * Streams a blob from an offset to the end. Retries before the first byte is received, and resumes afterwards. Each
- * received byte resets the count of resumes. `report` converts the last failure to the stream's error. To save CPU
- * time, each stream has one span and calls `report` at most once.
+ * Makes the function that streams a blob from an offset to the end. The stream retries before the first byte is
+ * received, and resumes afterwards. Each received byte resets the count of resumes. `report` converts the last failure
+ * to the stream's error. To save CPU time, each stream has one span and calls `report` at most once.
  */
 export const make = <E>(
   sendRequest: SendRequest,
