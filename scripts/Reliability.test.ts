@@ -31,7 +31,7 @@ interface Proof {
   readonly title: string
 }
 
-/** The path of each test file by link name, from the link definitions at the end of the page. */
+/** The path of each test file by link name, from the link definitions in docs/reliability.md. */
 const files = new Map(
   [...text.matchAll(/^\[([^\]]+)\]: (\S+)$/gm)].map(([, name = "", file = ""]) => [name, file])
 )

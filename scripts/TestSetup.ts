@@ -1,7 +1,7 @@
 /**
  * Configures a test process before its first fiber runs. With `FORCED_YIELDS=3`, every fiber yields after 3 operations
- * instead of 2048, so that other fibers run between any two of its steps. The minimum is 3, because Effect itself
- * starves with 1 or 2.
+ * instead of 2048, so that the operations of concurrent fibers interleave more often. The minimum is 3, because Effect
+ * itself starves with 1 or 2.
  */
 import { References } from "effect"
 import { vi } from "vitest"

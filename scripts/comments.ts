@@ -1,7 +1,7 @@
 /**
  * Checks comments and log messages. A doc comment names its subject in its first words. A comment names only files that
  * exist, and has at most 120 characters a line. A log message is a constant in lower case. `scripts/Documents.test.ts`
- * checks the pages.
+ * checks the Markdown pages.
  */
 import { globSync, readFileSync } from "node:fs"
 

@@ -84,7 +84,7 @@ export const reviewsDropped = (reason: DropReason) => dropped({ reason })
 export const authentications = (result: "accepted" | "refused" | "undecided", from: DecisionOrigin) =>
   authentication({ result, from })
 
-/** Returns the counter of authorizations with this result. `from` is the origin of their decisions. */
+/** Returns the counter of authorizations that have this result and the decision origin `from`. */
 export const authorizations = (result: "allowed" | "denied" | "undecided", from: DecisionOrigin) =>
   authorization({ result, from })
 

@@ -23,7 +23,7 @@ const withValue = (tree: Tree, [key = "", ...rest]: ReadonlyArray<string>, value
 }
 
 /**
- * Returns the paths of all values in the schema `node`. A path ends at a schema without `properties`. Example: a
+ * Returns the paths of all values in the schema `node`. A path ends at a schema without `properties`, such as a
  * reference to `$defs`.
  */
 const propertiesOf = (node: Tree, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {

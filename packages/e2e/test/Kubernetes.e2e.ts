@@ -18,7 +18,7 @@ import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
 import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
-/** Polls for one second, for changes that registry-packages-proxy must notice at once. */
+/** Limits of polling for changes that registry-packages-proxy must notice within one second. */
 const withinASecond = { times: 100, intervalMillis: 10 }
 
 /** Polls for two minutes, for changes that registry-packages-proxy notices after a backoff of at most one minute. */

@@ -95,9 +95,9 @@ const classDistance = 1_000_000
 /**
  * Returns the rank of a child for `platform`. A smaller rank is better. Undefined if the child cannot be used.
  *
- * A child with exactly the variant of `platform` is best, then variants that run on `platform`, then other variants of
- * the architecture. Among the variants of one such class, the variant nearest to the architecture's default is best. Of
- * two equally near variants, the older one is better. Children with `os.features` come last.
+ * A child with exactly the variant of `platform` is best. Variants that run on `platform` come next, and then the other
+ * variants of the architecture. In each of these two groups, the variant nearest to the architecture's default is best.
+ * Of two equally near variants, the older one is better. Children with `os.features` come last.
  *
  * A child without an os is for any os. A child whose os or architecture is `unknown` (an attestation) is never used.
  */

@@ -27,7 +27,7 @@ const isJsonToNode = (text: string): boolean => {
   }
 }
 
-/** Returns the last value of a key in an object. */
+/** Reads an object and returns the value of `key`. If the key occurs more than once, returns its last value. */
 const valueUnder = (text: string, key: string): unknown => {
   const json = reader(text)
   return json.at(json.fields([key])[key], () => json.scalar())

@@ -11,7 +11,10 @@ export interface ObjectIdentity {
   readonly kind: ObjectKind | "Ignored" | "Malformed"
   /** Different objects of one feed have different ids. */
   readonly id: string
-  /** The object's name in messages, such as `ModuleSource a`. It is also the `sourceObject` of its source. */
+  /**
+   * The object's name in messages, such as `ModuleSource a`. A source that is read from the object has this name as
+   * `sourceObject`.
+   */
   readonly displayName: string
   /** `metadata.creationTimestamp` in milliseconds since the epoch. Minus infinity if there is none. */
   readonly createdAt: number

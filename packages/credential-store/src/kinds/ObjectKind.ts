@@ -18,8 +18,8 @@ export interface ObjectKind extends Resource.Resource<unknown> {
   /** The name of the only object that is read. Absent if all objects of the kind are read. */
   readonly name?: string
   /**
-   * True if registry-packages-proxy can be ready while the API server does not have this kind. If the kind exists, a
-   * missing object never prevents readiness.
+   * True if registry-packages-proxy can be ready while the API server does not have this kind. If the API server has
+   * the kind, readiness does not require any object of the kind.
    */
   readonly isOptional: boolean
   /**

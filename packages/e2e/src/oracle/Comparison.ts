@@ -28,8 +28,9 @@ export interface ScenarioOutcomes {
   /** The result of go-containerregistry. */
   readonly goContainerRegistry: PullOutcome
   /**
-   * The result of the kubelet, which only selects credentials here and pulls nothing. `isServed` is true if it tries
-   * the accepted credentials. Undefined for scenarios that are not about docker configs.
+   * The result of the kubelet, which does not pull but only selects credentials from the docker config. `isServed` is
+   * true if the selection contains the credentials that the registry accepts. Undefined for scenarios that are not
+   * about docker configs.
    */
   readonly kubelet: PullOutcome | undefined
 }

@@ -181,7 +181,10 @@ export const make = (dialer: Dialer, readBufferSize: number): Connector => {
         return socket
       })
 
-    /** Connects to a proxy for a tunnel. The connection does not use the shared buffer. */
+    /**
+     * Opens a connection to a proxy, for a tunnel. The connection does not read into `buffer`, which other connections
+     * share.
+     */
     const toProxy = (to: Proxy) =>
       Effect.gen(function* () {
         const socket = yield* dialer.dial(to.hostname, timeout, (host) =>

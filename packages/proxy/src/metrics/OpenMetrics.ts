@@ -45,8 +45,8 @@ const bucketLine = (line: string, exemplars: Exemplars): string => {
 }
 
 /**
- * Converts Prometheus' text format to OpenMetrics. Names counter families without `_total`, escapes quotes in help
- * texts, writes bucket boundaries as floating-point numbers, and adds exemplars and `# EOF`.
+ * Converts Prometheus' text format to OpenMetrics. Removes `_total` from the names of counter families, escapes quotes
+ * in help texts, writes bucket boundaries as floating-point numbers, and adds exemplars and `# EOF`.
  *
  * Source: OpenMetrics 1.0, "Text format".
  */

@@ -40,8 +40,8 @@ const shortNames: Readonly<Record<string, string>> = {
 }
 
 /**
- * Returns the attributes as text, except hidden and empty ones. Shortens their names, by default to the part after the
- * last dot.
+ * Returns the attributes as text, except hidden and empty ones. Replaces a name by its entry in `shortNames`. If there
+ * is no entry, shortens the name to the part after the last dot.
  */
 const attributesText = (attributes: Readonly<Record<string, unknown>>): string =>
   Object.entries(attributes)

@@ -145,8 +145,8 @@ const authorize = (user: User, rule: ResourceRule.ResourceRule = packagesRule) =
   )
 
 /**
- * Defines the tests that every Authorizer must pass. `make` builds the layer of the implementation under test, with the
- * fixture's rights.
+ * Defines the tests that every Authorizer must pass. `make` returns the layer of the implementation under test. The
+ * implementation must be configured with the `rights` of the fixture.
  */
 export const authorizerSuite = (
   name: string,

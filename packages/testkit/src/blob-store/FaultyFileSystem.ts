@@ -116,7 +116,9 @@ export const intercept = (fs: FileSystem.FileSystem, interceptor: FileIntercepto
   }
 }
 
-/** Wraps InodeChanges. Runs `interceptor` around each look-up, as the operation `stat`. */
+/**
+ * Returns an InodeChanges that runs `interceptor` around each look-up. The interceptor receives the operation `stat`.
+ */
 export const interceptInodeChanges =
   (inodeChanges: typeof InodeChanges.Service, interceptor: FileInterceptor): typeof InodeChanges.Service =>
   (path) =>

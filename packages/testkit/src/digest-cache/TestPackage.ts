@@ -81,8 +81,9 @@ export class TestPackage {
   }
 
   /**
-   * Makes the source wait before the byte at offset `position`, and cancels the previous `holdAt`. If `position` is -1,
-   * `resolve` waits. If `position` is the size of the package, the stream waits before its end.
+   * Makes {@link TestPackage.source} wait before the byte at offset `position`, and cancels the previous `holdAt`. If
+   * `position` is -1, the source's `resolve` waits. If `position` is the size of the package, the source's stream waits
+   * before its end.
    */
   holdAt(position: number): void {
     this.#holdAt = position

@@ -38,7 +38,10 @@ export const response = (status: number, body: string = "hello", field?: string)
 /** Expects status 200 and a body that fails after these bytes. */
 export const brokenBody = (body: string): ExpectedResult => ({ _tag: "BrokenBody", status: 200, body })
 
-/** Expects no response, but an error whose message contains `words`. */
+/**
+ * Makes the result for an invalid response. Reading the response must fail with an error whose message contains
+ * `words`.
+ */
 export const failure = (words: string = "not valid HTTP"): ExpectedResult => ({ _tag: "Failure", words })
 
 /** Returns the bytes of a response. Adds CR LF to each line of `head`, and adds an empty line before `body`. */

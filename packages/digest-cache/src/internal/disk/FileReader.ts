@@ -8,7 +8,7 @@ import type { CurrentFingerprint, FileVersion } from "./FileVersion.ts"
 import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
-/** Makes the `open` function of a `BlobStore` that stores files. `release` must decrement the entry's `holders`. */
+/** Makes the `open` function of a `BlobStore` that stores files. `release` must decrement {@link DiskEntry.holders}. */
 export const makeOpen = (options: {
   readonly directory: BlobDirectory
   readonly space: DiskSpace

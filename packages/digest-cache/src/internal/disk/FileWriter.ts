@@ -10,8 +10,8 @@ import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
 /**
- * Charged space. Before the commit, the space belongs to the temporary file, and `entry` is undefined. After the
- * commit, the space belongs to `entry`.
+ * Space in the cache that is reserved for one blob. Before the commit, the space belongs to the temporary file, and
+ * `entry` is undefined. After the commit, the space belongs to `entry`.
  */
 interface Reservation {
   readonly temporaryPath: string

@@ -22,8 +22,8 @@ const defaultMaxMemory = 16 * 1024 * 1024
 type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
 
 /**
- * The class of the caches that `make` returns. A wrapper around such a cache is not an instance. `findInMemory`
- * therefore never bypasses the `open` of a wrapper.
+ * The class of the caches that `make` returns. A wrapper around such a cache is not an instance. For a wrapper, {@link
+ * findInMemory} returns undefined, so that the caller calls the wrapper's `open`.
  */
 class CacheWithMemory {
   readonly findInMemory: (key: PackageKey) => PackageInMemory | undefined
@@ -75,8 +75,9 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     }))
 
   /**
-   * Call this before a look-up in the store, and the returned function after it. The returned function returns false if
-   * the result of the look-up may be stale. This is so if any fill has ended meanwhile, or if the package is in memory.
+   * Call this before a look-up in the store, and call the returned function after the look-up. The returned function
+   * returns false if a fill has ended between the two calls, or if the package is in memory. The result of the look-up
+   * may then be stale.
    */
   const watchForChanges = (key: PackageKey): (() => boolean) => {
     const ended = fills.ended()

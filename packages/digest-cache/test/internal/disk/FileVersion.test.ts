@@ -57,8 +57,8 @@ interface Compared {
 }
 
 /**
- * Runs the steps concurrently, and returns the results of all comparisons. `excused` is true if a write happened during
- * the cache's own change and restored the modification time. `FileVersion` cannot detect such a write.
+ * Runs the steps concurrently. Returns the results of all comparisons, and `excused`. `excused` is true if a step
+ * "write, time restored" happened during a step "own change". `FileVersion` cannot detect such a write.
  */
 const run = (all: ReadonlyArray<Step>) =>
   Effect.gen(function* () {

@@ -76,8 +76,8 @@ const challenging = (name: string, change: (challenge: string) => string): Scena
   )
 
 /**
- * Returns a scenario in which the registry issues the same token to all clients. Its challenge has `parameters` after
- * the realm.
+ * Returns a scenario in which the registry issues the same token to all clients. The registry's challenge has
+ * `parameters` after the realm.
  */
 const oneToken = (name: string, parameters: string): Scenario =>
   scenario(`token: ${name}`, {

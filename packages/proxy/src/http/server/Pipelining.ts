@@ -176,8 +176,8 @@ class Connection implements Pipeline {
   }
 
   /**
-   * True if no further bytes may be parsed now. The rest of a body may be parsed even if nothing reads the body, so
-   * that its request completes before `requestTimeout`.
+   * True if no further bytes may be parsed now. The rest of a body may be parsed before earlier requests are answered,
+   * because each request must arrive completely before `requestTimeout`.
    */
   #isFull(): boolean {
     if (this.#isYielding || this.#unanswered === 0) return this.#isYielding
@@ -217,7 +217,7 @@ class Connection implements Pipeline {
   }
 }
 
-/** Makes a server handle the requests of each connection one after another. */
+/** The result of {@link attach}, for a server that handles the requests of each connection one after another. */
 export interface Pipelining {
   /** Wraps a handler, so that it receives the requests of one connection one after another. */
   readonly inOrder: (handle: RequestHandler) => RequestHandler

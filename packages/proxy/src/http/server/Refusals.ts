@@ -15,7 +15,7 @@ export interface RefusedConnection {
 const unread = "registry-packages-proxy:unread"
 const refused = "registry-packages-proxy:refused"
 
-/** Reports a request that the server answered itself, so that `watch` passes it to `record`. */
+/** Reports a request that the server answered itself. {@link watch} then calls its `record` with the request. */
 export const reportUnread = (server: Server, request: UnreadRequest): void =>
   void server.emit(unread, request)
 

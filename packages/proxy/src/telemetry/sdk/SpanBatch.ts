@@ -17,7 +17,7 @@ export interface IdsAndTimes {
   readonly endTime: bigint
 }
 
-/** The number of bytes reserved in front of the spans for two protobuf tags and their lengths. */
+/** The number of bytes reserved for the headers of two protobuf messages. Each header is a tag and a length. */
 const headerRoom = 16
 
 /** The number of bytes for spans in a batch's first buffer. When a buffer is full, a larger one replaces it. */

@@ -90,7 +90,7 @@ export const layerExporter = (
     })
   )
 
-/** Sends traces to the collector of the settings. If there is no collector, prints the traces to stdout. */
+/** Sends traces to `settings.collector`. If there is no collector, prints the traces to stdout. */
 export const layer = (
   settings: TracesSettings,
   resource: Resource
