@@ -82,7 +82,7 @@ export const joinParts = (guard: string, program: BuiltModule, telemetry: BuiltM
 
 /**
  * Splits a script that `joinParts` returned. `program` is the text of the program. `telemetry` is the text of an
- * expression, whose value is the function of the telemetry part. Throws if the script has no telemetry part.
+ * expression, whose value is the function that contains the telemetry part. Throws if the script has no telemetry part.
  */
 export const splitParts = (script: string): { readonly program: string; readonly telemetry: string } => {
   const [program = "", part] = script.split(cut)

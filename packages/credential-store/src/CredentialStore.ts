@@ -28,8 +28,8 @@ export interface CredentialStatus {
   /** The number of repositories for which the store has a {@link RegistrySource}. */
   readonly sources: number
   /**
-   * The last time at which any feed delivered or confirmed its objects, in milliseconds since the epoch. None before
-   * the first time.
+   * The last time at which a feed delivered objects, or confirmed that its objects have not changed, in milliseconds
+   * since the epoch. None if no feed has done this yet.
    */
   readonly lastSync: Option.Option<number>
 }

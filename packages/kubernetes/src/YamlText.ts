@@ -98,7 +98,7 @@ const explain = (yaml: typeof JsYaml, error: unknown): string => {
 
 const never = () => false
 
-/** Returns the YAML 1.2 core schema with merge keys. The schema ignores all other tags. */
+/** Returns the YAML 1.2 core schema, extended by merge keys (`<<`). Tags that are not in this schema are ignored. */
 const schemaOf = (yaml: typeof JsYaml): JsYaml.Schema =>
   yaml.CORE_SCHEMA.withTags(
     yaml.mergeTag,

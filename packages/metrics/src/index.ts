@@ -1,2 +1,2 @@
-/** The series of Effect metrics by their labels. Each series is made once. */
+/** Effect metrics with labels. `labelled` makes one metric for each combination of label values. */
 export { labelled, type LabelValues, forEachValue, type Series, anyValue } from "./Labelled.ts"

@@ -56,8 +56,9 @@ export const awaitReady = (origin: string) =>
 class StillFilling extends Schema.TaggedError<StillFilling>()("StillFilling", {}) {}
 
 /**
- * Waits until the package at `url` is cached, for at most about 1 second. Does not fail if it is not cached then. The
- * proxy stores a package shortly after it has sent the response. A request before this would not be a hit.
+ * Waits until the package at `url` is cached, but at most about 1 second. Does not fail if the package is still not
+ * cached after this time. The proxy stores a package shortly after it has sent the response, so a request sent
+ * immediately would not be a hit.
  */
 export const awaitCached = (url: string) =>
   HttpClient.head(url).pipe(

@@ -42,9 +42,9 @@ const layerClient = Layer.effect(
 const layerOutside = Layer.merge(Screen.layer, layerClient)
 
 /**
- * Runs the proxy with an embedded registry, prints the walk-through, then serves until it is interrupted. Credentials
- * and, by default, the cache are in a temporary directory, which is removed at the end. Prints nothing before the
- * proxy's port is open.
+ * Runs the proxy with an embedded registry, prints the walk-through, then serves until it is interrupted. The
+ * credentials file is in a temporary directory, which is removed at the end. If no cache directory is configured, the
+ * cache is in the temporary directory too. Prints nothing before the proxy's port is open.
  */
 export const run = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem

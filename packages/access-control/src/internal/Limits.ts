@@ -31,8 +31,8 @@ export const maxDecisions = 4096
 export const maxReviews = 16
 
 /**
- * The maximum number of reviews in progress in one lane. It is less than `maxReviews`, so that other lanes can send
- * reviews too.
+ * The maximum number of reviews in progress that have the same purpose (`Lane` in ReviewLanes.ts). It is less than
+ * `maxReviews`, so that reviews with another purpose can be sent too.
  */
 export const maxReviewsPerLane = 12
 

@@ -23,7 +23,7 @@ export interface Origin {
   readonly accessLogSize: () => number
 }
 
-/** Serves the files of `directory` as a registry with nginx until the scope ends. */
+/** Starts nginx, which serves the files of `directory` as a registry. nginx stops when the scope ends. */
 export const make = (directory: string, workDirectory: string): Effect.Effect<Origin, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort

@@ -76,7 +76,9 @@ const interpret = Effect.fnUntraced(function* (reading: Reading): Effect.fn.Retu
   return Result.match(objects, { onFailure: Feed.stale, onSuccess: Feed.synced })
 })
 
-/** The last applied reading, and the event to repeat while the file does not change. */
+/**
+ * The hash of the last content that the feed processed, and the event to emit until the feed processes other content.
+ */
 interface State {
   readonly contentHash: string
   readonly unchangedEvent: Feed.FeedEvent

@@ -26,14 +26,17 @@ interface Entry {
   lastValid: DecodedSource | undefined
   /** The error of the last delivered version of the object. Undefined if that version is valid. */
   invalid: InvalidObject | undefined
-  /** Another object that is used instead, because it names the same repository. Its feed has the same precedence. */
+  /**
+   * The object that is used instead of this object. It names the same repository, and its feed has the same
+   * `precedence` as the feed of this object. Undefined if there is no such object.
+   */
   shadowedBy: Entry | undefined
 }
 
 interface FeedState {
   synced: boolean
   upToDate: boolean
-  /** The `detail` of the last `Stale` event. Undefined if no outage lasts now. */
+  /** The `detail` of the last event if the event was `Stale`, else undefined. */
   outage: string | undefined
   readonly entries: Map<string, Entry>
   /** The ids of objects that occurred more than once in the last `Synced` event. */

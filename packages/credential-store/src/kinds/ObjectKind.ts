@@ -36,8 +36,8 @@ export interface ObjectKind extends Resource.Resource<unknown> {
    */
   readonly repositoryOf: (object: unknown) => SourceKey | undefined
   /**
-   * Decodes an object. `sourceObject` is the object's name in messages. `previous` comes from the object's last valid
-   * version.
+   * Decodes an object. `sourceObject` is the object's name in messages. `previous` has the `ca` of the object's last
+   * valid version. It is absent if no version was valid.
    */
   readonly decode: (
     object: unknown,

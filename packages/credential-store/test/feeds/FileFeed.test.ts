@@ -20,7 +20,10 @@ const json = (...objects: ReadonlyArray<unknown>) => JSON.stringify(kubernetesLi
 const a = moduleSource({ name: "a", repo: one })
 const b = moduleSource({ name: "b", repo: two })
 
-/** Runs a test with a store that reads in-memory files. A read takes no time, so that only the test clock matters. */
+/**
+ * Runs a test with a store that reads in-memory files. A read takes no time, so a test only has to advance the test
+ * clock.
+ */
 const withFiles = <A, E>(
   initial: Readonly<Record<string, FakeFile>>,
   run: (files: Map<string, FakeFile>, log: CapturedLog) => Effect.Effect<A, E, CredentialStore>

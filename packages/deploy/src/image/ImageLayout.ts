@@ -25,7 +25,7 @@ export interface WrittenLayout {
   readonly digest: string
   /** The name of each architecture's image in buildah's store. */
   readonly imageNames: Readonly<Partial<Record<Architecture, string>>>
-  /** The Debian packages from which the images contain files. Empty if `base` was given. */
+  /** The Debian packages from which the images contain files. Empty if `LayoutOptions.base` is set. */
   readonly debianPackages: ReadonlyArray<DebianBase.DebianPackage>
 }
 

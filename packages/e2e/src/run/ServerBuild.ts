@@ -78,8 +78,9 @@ export const buildServer = Effect.fnUntraced(function* (
 const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
 
 /**
- * Returns the path of a program, and builds the program if necessary. Uses a program from PATH only if a stand-in
- * exists for it. Reports through `say` whether the original or the stand-in is used.
+ * Finds or builds a program, and returns its path as `command`. If the program has a stand-in, uses the original from
+ * PATH. If PATH does not contain the original, builds the stand-in. Reports this choice through `say`. A program
+ * without a stand-in is never taken from PATH.
  */
 export const findOrBuild = Effect.fnUntraced(function* (
   name: string,

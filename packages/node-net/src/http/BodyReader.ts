@@ -12,9 +12,7 @@ export interface ReadBuffers {
 }
 
 export interface BodyReaderOptions {
-  /**
-   * The number of bytes to buffer before the connection is paused. The bytes of the last read may exceed this number.
-   */
+  /** The connection is paused while at least this number of bytes is buffered. */
   readonly readAhead: number
   /** Default: new memory for each chunk. */
   readonly buffers?: ReadBuffers | undefined

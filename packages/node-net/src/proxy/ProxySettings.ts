@@ -19,7 +19,10 @@ export interface ProxySettings {
 /** Chooses a direct connection for every server. */
 export const none: ProxySettings = { proxyFor: () => Result.succeed(undefined) }
 
-/** Uses one proxy for all servers, including loopback, as client-go does with the `proxy-url` of a kubeconfig. */
+/**
+ * Makes settings with one proxy for all servers, including loopback. client-go does the same with the `proxy-url` of a
+ * kubeconfig.
+ */
 export const forAllServers = (
   address: string,
   setting: string

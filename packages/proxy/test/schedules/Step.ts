@@ -77,8 +77,8 @@ export interface Schedule {
   /** The number of operations after which a fiber yields to other fibers. Undefined means Effect's default. */
   readonly yields: number | undefined
   /**
-   * Fault classes whose steps run. Steps of the other classes are skipped. Without the faults of a class, the test
-   * allows fewer errors.
+   * True for each fault class whose steps run. The steps of the other classes are skipped, and the test then allows
+   * fewer errors.
    */
   readonly enabledFaults: Readonly<Record<FaultClass, boolean>>
   readonly steps: ReadonlyArray<Step>

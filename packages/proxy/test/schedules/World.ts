@@ -146,7 +146,10 @@ export const make = Effect.gen(function* () {
      * opened and replaced.
      */
     healed: Latch.makeUnsafe(false),
-    /** Latches for clients that stop reading. */
+    /**
+     * Clients that stop reading wait for one of these latches. A client with `Stall` waits for `resume`, which the step
+     * `Resume` opens and replaces. A client with `Forget` waits for `over`, which is opened after all steps.
+     */
     waits: { resume: Latch.makeUnsafe(false), over: Latch.makeUnsafe(false) }
   }
 })

@@ -12,7 +12,10 @@ export interface LocationCase {
   readonly expectedRequest:
     | { readonly host: string; readonly target: string; readonly scheme?: "http" }
     | undefined
-  /** Go's behaviour in words: `the same` as `expectedRequest`, or the difference. */
+  /**
+   * A description of how Go's behaviour differs from `expectedRequest`. The text `the same` means that it does not
+   * differ.
+   */
   readonly goBehaviour: string
 }
 

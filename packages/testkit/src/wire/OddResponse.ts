@@ -12,7 +12,7 @@ export interface OddResponse {
   readonly expected: ExpectedResult
   /** True if the client may reuse the connection for its next request. Default: false. */
   readonly reusesConnection?: boolean
-  /** Go's behaviour in words: `the same` as `expected`, or the difference. */
+  /** A description of how Go's behaviour differs from `expected`. The text `the same` means that it does not differ. */
   readonly goBehaviour: string
   /** Node's behaviour in words. If Node's result equals `expected`, the text is `the same`. */
   readonly nodeBehaviour: string
@@ -35,7 +35,7 @@ export const response = (status: number, body: string = "hello", field?: string)
   ...(field === undefined ? {} : { field })
 })
 
-/** Expects status 200 and a body that fails after these bytes. */
+/** Makes the expected result for a response with status 200 whose body fails after the bytes of `body`. */
 export const brokenBody = (body: string): ExpectedResult => ({ _tag: "BrokenBody", status: 200, body })
 
 /**

@@ -23,7 +23,7 @@ interface Options<A> {
   readonly lifetime: (verdict: Option.Option<A>) => Duration.Duration
   /** Returns true if the accepted user was recently allowed access. */
   readonly isAllowedUser: (value: A) => boolean
-  /** The lane of all reviews except renewals for allowed users. Such renewals use the lane `renewal`. */
+  /** The `lane` of a review. If the review renews a decision about an allowed user, its `lane` is `renewal` instead. */
   readonly lane: Lane
 }
 

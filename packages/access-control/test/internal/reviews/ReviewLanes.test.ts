@@ -17,7 +17,10 @@ const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Wait"), millis: between(-500, 1000) })
 ])
 
-/** Makes lanes with a clock that the test controls. `entries` contains all reviews that have entered and not left. */
+/**
+ * Makes a `ReviewLanes` with a clock that the test controls. `entries` contains the reviews for which `enter` was
+ * called, but not `leave`.
+ */
 const makeWorld = () => {
   let now = 0
   let wakeAt = Number.POSITIVE_INFINITY

@@ -55,8 +55,8 @@ export class DiskBudget {
   }
 
   /**
-   * Charges a file that the cache did not create. The space is never released, because the cache never removes the
-   * file.
+   * Counts a file that the cache did not create as used space. The space stays in use, because the cache never removes
+   * the file.
    */
   chargeForeign(size: number): void {
     this.#fixed += chargedSize(size)

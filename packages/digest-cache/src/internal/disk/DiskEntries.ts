@@ -16,7 +16,8 @@ export class DiskEntry {
   /** The number of responses and fills that have the file open or are about to open it. */
   holders = 0
   /**
-   * True if the entry was removed from the index. Its space is released when the file is unlinked and has no holders.
+   * True if the entry was removed from the index. The entry's space is released when the file is unlinked and `holders`
+   * is 0.
    */
   dropped = false
   unlinked = false

@@ -77,7 +77,8 @@ const explain = (location: ClusterLocation, cause: unknown): KubernetesError => 
 }
 
 /**
- * Makes the `ClusterAccess` of a location. Caches the configuration until one of its files changes or `access` fails.
+ * Makes the `ClusterAccess` of a location. It caches the configuration until a file of the configuration changes,
+ * `access` fails or `invalidate` runs.
  */
 export const make = Effect.fnUntraced(function* (location: ClusterLocation): Effect.fn.Return<ClusterAccess> {
   let loaded: { readonly fingerprint: string; readonly value: KubeConfigFile.LoadedConfig } | undefined

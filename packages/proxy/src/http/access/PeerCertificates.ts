@@ -33,8 +33,8 @@ const closeAfterResponse = (socket: TLSSocket): void => {
 }
 
 /**
- * Tracks the client certificates of a server's connections. `authorities` are the initial authorities as PEM. Call this
- * before the server listens.
+ * Makes the `PeerCertificates` of a server. Client certificates are verified with `authorities` (PEM) until
+ * `replaceAuthorities` is called. Call `make` before the server listens.
  */
 export const make = (server: Server, authorities: string): PeerCertificates => {
   let anchors = PeerCertificate.authoritiesOf(authorities)

@@ -74,8 +74,8 @@ interface Body {
 }
 
 /**
- * Frees a buffer's memory immediately. Otherwise, whenever the load changes the sizes of buffers, tens of MiB would
- * wait for the garbage collector.
+ * Frees a buffer's memory immediately. Without this, tens of MiB would wait for the garbage collector each time the
+ * sizes of the buffers change.
  */
 const free = ({ buffer }: Uint8Array): void => {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0)

@@ -13,7 +13,7 @@ const kernelIntervalMillis = Duration.toMillis("5 seconds")
 
 /** The state of a connection with a write or close in progress. Times are in milliseconds since the epoch. */
 interface Sending {
-  /** The time of the first check, replaced by the time of each later check that finds newly accepted bytes. */
+  /** The time of the last check that found newly accepted bytes. If there was none, the time of the first check. */
   since: number
   /** The number of the connection's bytes that Node has passed to the kernel. */
   readonly sent: number

@@ -19,7 +19,10 @@ export class RandomIds {
   #text = ""
   #at = pairs * pairBytes
 
-  /** Moves to the next pair. There is no current pair before the first call. */
+  /**
+   * Moves to the next pair of ids. `traceId` and `spanId` return the ids of the current pair. There is no current pair
+   * before the first call of `next`.
+   */
   next(): void {
     this.#at += pairBytes
     if (this.#at < pairs * pairBytes) return

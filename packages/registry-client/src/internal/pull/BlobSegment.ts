@@ -30,10 +30,10 @@ const rangeRefusals: ReadonlySet<number> = new Set([400, 416, 501])
 const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:\d{1,16}|\*)$/i
 
 /**
- * Returns the offset in the blob at which a response begins. Undefined if the response does not contain `position`.
- * Reads the offset from Content-Range, if present. The range may begin before `position`, or end before the end of the
- * blob. Without Content-Range, the Content-Length shows whether the response is the whole blob or the requested range.
- * Without both fields, the status shows this. The later verification of the digest detects a wrong offset.
+ * Returns the offset in the blob at which a response begins. Undefined if the response does not contain `position`. If
+ * Content-Range is present, the offset comes from it. The range may begin before `position`, or end before the end of
+ * the blob. If only Content-Length is present, it shows whether the response is the whole blob or the requested range.
+ * If neither field is present, the status shows this. The later verification of the digest detects a wrong offset.
  */
 const startOf = (
   response: HttpClientResponse.HttpClientResponse,

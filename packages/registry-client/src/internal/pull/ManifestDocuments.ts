@@ -74,7 +74,10 @@ const bytesOf = Effect.fnUntraced(function* (
       )
 })
 
-/** Reads, verifies and parses manifests and indexes. Coalesces concurrent reads with the same {@link DocumentKey}. */
+/**
+ * Makes a function that reads, verifies and parses a manifest or index. Concurrent calls share one read if they have
+ * the same {@link DocumentKey}.
+ */
 export const make = Effect.fnUntraced(function* (sendRequest: SendRequest) {
   const parse = yield* ManifestParser.make(Manifest.parse)
 

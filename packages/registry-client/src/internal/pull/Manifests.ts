@@ -18,8 +18,8 @@ const fromManifest = <A>(result: Result.Result<A, ManifestError>): Effect.Effect
   Effect.mapError(Effect.fromResult(result), permanent)
 
 /**
- * Resolves a manifest digest to the descriptor of its package. For an index, continues with the child manifest for the
- * platform. All requests of one call share one deadline.
+ * Makes a function that finds the descriptor of a package by its manifest digest. If the digest is that of an index,
+ * the function continues with the child manifest for the platform. All requests of one call share one deadline.
  */
 export const make = Effect.fnUntraced(function* (sendRequest: SendRequest) {
   const read = yield* ManifestDocuments.make(sendRequest)
