@@ -120,8 +120,8 @@ export const make = (options: {
   }).pipe(Effect.uninterruptible)
 
   /**
-   * Reserves disk space for a file of `size` bytes. If necessary, evicts the least recently used packages. Returns true
-   * if the space is reserved. If eviction cannot free enough space, evicts nothing and returns false.
+   * Reserves disk space for a file of `size` bytes. Returns false if there is not enough space. If necessary, evicts
+   * the least recently used packages that are not open. Evicts nothing if all these packages together are too small.
    */
   const charge = (size: number): Effect.Effect<boolean, PlatformError> =>
     Effect.gen(function* () {
