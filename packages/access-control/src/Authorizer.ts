@@ -52,8 +52,9 @@ export class Authorizer extends Context.Service<
 }
 
 /**
- * The service that `Authorizer.layer` makes. A wrapper that replaces `authorize` is not an instance of this class.
- * `Authorizer.isAllowedByCache` thus returns false for the wrapper, so that callers use the replaced `authorize`.
+ * The service that `Authorizer.layer` makes. `Authorizer.isAllowedByCache` uses the cache only for instances of this
+ * class. For any other service, such as a wrapper, `isAllowedByCache` returns false, so that callers call the
+ * `authorize` of that service.
  */
 class CachingAuthorizer {
   readonly isAllowedByCache: (user: User, rule: ResourceRule) => boolean

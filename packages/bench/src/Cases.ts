@@ -64,7 +64,7 @@ export const comparisons: Readonly<Record<string, BenchCase<Comparison>>> = {
   }
 }
 
-/** The cases that compare measurements of registry-packages-proxy with limits, by name, in order of execution. */
+/** The cases that check measurements against limits. The keys are the names of the cases, in order of execution. */
 export const checks: Readonly<Record<string, BenchCase<ReadonlyArray<Verdict>>>> = {
   decision: {
     description: "an access decision on a cached token",

@@ -36,10 +36,10 @@ const isBetter = (one: Candidate, other: Candidate, host: string): boolean => {
 }
 
 /**
- * Returns the credentials of a docker config for a registry. Of several entries with the same path, an anonymous one is
- * used only if all are anonymous. Of several entries that are not anonymous, one whose key equals the host takes
- * precedence, then one with any other key for this host, then one with a glob. Of several globs, the last in
- * alphabetical order is used, as in the kubelet.
+ * Returns the credentials of a docker config for a registry. If several entries have the same path, one entry is
+ * chosen. Entries with credentials are preferred to anonymous entries. Then a key that equals `registry` is preferred
+ * to other keys for the same host, and these keys are preferred to globs. Of several globs, the last in alphabetical
+ * order is chosen, as in the kubelet.
  */
 export const make = (config: DockerConfig, registry: RegistryHost): Keyring => {
   const host = DockerConfigKey.canonicalHost(registry)

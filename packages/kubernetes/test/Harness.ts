@@ -51,7 +51,7 @@ export const brief = (event: WatchEvent<typeof Thing.Type>): string => {
   }
 }
 
-/** Returns the `listWatch` stream of the things on the fake API server `api`. */
+/** Returns the stream of `listWatch` for the resource {@link things} on the fake API server `api`. */
 export const stream = (api: FakeKubernetes, options?: { readonly name?: string }) =>
   Stream.unwrap(Effect.map(KubernetesApi, (kubernetes) => kubernetes.listWatch(things, options))).pipe(
     Stream.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer)))

@@ -41,9 +41,9 @@ const make = (metric: Kind, attributes: Series<LabelValues>, boundaries: Readonl
 }
 
 /**
- * Makes a function that returns the series of `metric` for given label values. Each series is made once, with its
- * labels as attributes. `Metric.withAttributes` would instead add the labels to the context at each update. That would
- * cost several times as much as the update itself. The series of a counter only increase.
+ * Makes a function that returns `metric` with the given label values as its attributes. Equal label values always give
+ * the same object. `Metric.withAttributes` would instead add the labels to the context at each update. That would cost
+ * several times as much as the update itself. The value of a returned counter can only increase.
  */
 export const labelled: Labelled = (
   metric: Kind,

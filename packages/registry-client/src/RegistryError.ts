@@ -101,9 +101,9 @@ export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginE
 }
 
 /**
- * The token service refused to issue a token. The status is 401 or 403. For an identity token, the status may also be
- * 501, or any 4xx except 408 and 429. For 10 seconds after a 401 to these credentials, pulls with them fail with the
- * same error, and the credentials are not sent.
+ * The token service refused to issue a token. `status` is 401 or 403. For an identity token, `status` may also be 501,
+ * or any 4xx except 408 and 429. If the token service responds 401 to credentials, the client does not send them for 10
+ * seconds. Meanwhile, pulls with these credentials fail with the same error.
  */
 export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefused", {
   status: Schema.Int,

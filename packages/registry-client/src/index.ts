@@ -1,4 +1,4 @@
-/** Pulls from upstream registries over the OCI distribution protocol. */
+/** A client that pulls packages from upstream registries over the OCI distribution protocol. */
 export * as NodeUpstream from "./NodeUpstream.ts"
 export { RegistryClient } from "./RegistryClient.ts"
 export {

@@ -6,7 +6,7 @@ export const acceptedTokenLifetime = Duration.minutes(2)
 /** The time for which a refused token is refused without another review. */
 export const refusedTokenLifetime = Duration.seconds(30)
 
-/** The time for which an allowed access is allowed without another review. */
+/** The time for which a decision that allows an access is used without another review. */
 export const allowedAccessLifetime = Duration.minutes(5)
 
 /** The time for which a denied access is denied without another review. */

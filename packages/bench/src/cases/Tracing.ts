@@ -108,8 +108,8 @@ export const smallHits = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   )
 
 /**
- * Compares the speed of this build with and without tracing, and of another build if there is one. Each server sends a
- * large cached package to one client.
+ * Compares the throughput of this build with tracing and without tracing. Also measures another build if `fixture` has
+ * an `otherExecutable`. Each server sends a large cached package to one client.
  */
 export const largeHits = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(fixture, "traced-large", { title: "traced: hit, large, one client", unit: "GB/s" }, (server) =>
@@ -129,9 +129,9 @@ export const largeMiss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   )
 
 /**
- * Measures the idle memory of this build with and without tracing, and of another build if there is one. Without
- * tracing, this build may need at most 0.5 MiB more than the other build. If there is no other build, the target is
- * met.
+ * Measures the idle memory of this build with tracing and without tracing. Also measures another build if `fixture` has
+ * an `otherExecutable`. The target is met if this build without tracing needs at most 0.5 MiB more than the other
+ * build, or if there is no other build.
  */
 export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(

@@ -48,7 +48,7 @@ interface LaunchOptions {
 }
 
 /**
- * Returns the command line that starts registry-packages-proxy as script, as executable or from its image. `cache` and
+ * Returns the command line that starts the script, the executable or the image of registry-packages-proxy. `cache` and
  * `credentials` are directories.
  */
 const commandOf = (

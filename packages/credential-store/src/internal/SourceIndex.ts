@@ -59,7 +59,7 @@ export type LookupResult =
 export class SourceIndex {
   readonly #feeds: ReadonlyArray<Omit<Feed, "events">>
   readonly #states: ReadonlyArray<FeedState>
-  /** The valid and invalid objects that name each repository. */
+  /** The objects, valid or invalid, by the repository that they name. */
   readonly #claims = new Map<SourceKey, Set<Entry>>()
   readonly #serving = new Map<SourceKey, Entry>()
   readonly #unreadable = new Map<SourceKey, Entry>()

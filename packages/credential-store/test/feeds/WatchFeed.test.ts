@@ -47,7 +47,7 @@ const withStore =
   <A, E, R>(self: Effect.Effect<A, E, R>) =>
     Effect.raceFirst(self, api.dieOnUnknownKind).pipe(Effect.provide(store(api, paths)))
 
-/** Yields until the store's answer for `repository` is `expected`. The test clock does not advance. */
+/** Yields to other fibers until `answer(repository)` returns `expected`. Does not advance the test clock. */
 const until = (repository: string, expected: string) =>
   Effect.repeat(Effect.andThen(Effect.yieldNow, answer(repository)), { until: (found) => found === expected })
 

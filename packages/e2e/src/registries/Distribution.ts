@@ -5,8 +5,8 @@ import * as TokenServer from "./TokenServer.ts"
 
 /**
  * Starts the registry of the Distribution project. `command` is its program, and `name` is the name of its log. If
- * `wantsTokens` is true, clients need a token from a token service. `issuedScopes` then returns the scopes of each
- * token issued so far.
+ * `wantsTokens` is true, clients need a token from a token service. `issuedScopes` of the result returns the scopes of
+ * each token issued so far.
  */
 export const make = Effect.fnUntraced(function* (
   name: string,

@@ -47,7 +47,10 @@ class ReadAhead implements BodySink {
   #chunks: Array<Uint8Array> = []
   #length = 0
   #isPaused = false
-  /** The lent buffer that is being filled. `#filled` is the number of its filled bytes. */
+  /**
+   * The buffer from {@link ReadBuffers} into which the next bytes are copied. `#filled` is the number of bytes in it so
+   * far.
+   */
   #filling: Uint8Array | undefined
   #filled = 0
   #end: Effect.Effect<never, ConnectionFailure | Cause.Done> | undefined

@@ -156,7 +156,7 @@ export class HttpConnection {
     this.socket.write(bytes)
   }
 
-  /** Takes bytes that the socket has read. */
+  /** Handles bytes that were read from the socket. */
   receive(bytes: Uint8Array): void {
     if (this.#isClosed) return
     if (this.#body !== undefined) this.#takeBody(this.#body, bytes)

@@ -32,7 +32,7 @@ export class RegistryContent {
     this.#repository(name).blobs.set(blob.digest, blob)
   }
 
-  /** Removes the manifest or blob with this digest. A tag of a removed manifest still returns the manifest. */
+  /** Removes the manifest or blob with this digest. A removed manifest remains available by its tags. */
   remove(name: string, digest: string): void {
     this.#repositories.get(name)?.manifests.delete(digest)
     this.#repositories.get(name)?.blobs.delete(digest)

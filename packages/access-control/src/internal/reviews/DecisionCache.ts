@@ -20,8 +20,9 @@ export interface CachedDecision<A> {
 type Decisions<A> = Map<string, CachedDecision<A>>
 
 /**
- * A bounded cache of decisions by key. Acceptances of allowed users, other acceptances, and refusals are three classes
- * with separate limits. A new decision evicts only the least recently used decision of its own class.
+ * A bounded cache of decisions by key. Has three maps: one for accepted users who were recently allowed access, one for
+ * other accepted users, and one for refusals. Each map has its own limit. A full map evicts its least recently used
+ * decision.
  */
 export class DecisionCache<A> {
   readonly #isAllowedUser: (value: A) => boolean

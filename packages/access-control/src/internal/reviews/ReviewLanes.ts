@@ -72,8 +72,8 @@ export class ReviewLanes {
   }
 
   /**
-   * Queues a review. The review may begin before this method returns. If the lane's queue is full, its oldest review is
-   * evicted.
+   * Adds a review to the queue of `entry.lane`. If this queue is full, evicts its oldest review. The added review may
+   * begin before this method returns.
    */
   enter(entry: ReviewEntry): void {
     const queue = this.#queued[entry.lane]

@@ -35,12 +35,12 @@ export class ReviewQueue extends Context.Service<
   ReviewQueue,
   {
     /**
-     * Queues a review, and sends it when `ReviewLanes` allows. If the caller is interrupted first, the review leaves
-     * the queue.
+     * Queues a review, sends it when `ReviewLanes` begins it, and returns the answer. If the caller is interrupted
+     * while the review is queued, removes the review from the queue.
      *
      * Fails with `ReviewError` if the sent review fails. Fails with `Overloaded` if a newer review evicts this review
-     * from the queue. After `Limits.maxQueueTime` in the queue, fails with `ReviewError` if the API server is silent,
-     * else with `Overloaded`.
+     * from the queue. If the review is still queued after `Limits.maxQueueTime`, fails with `Overloaded`. But if the
+     * last completed review timed out, the error is `ReviewError`.
      */
     readonly send: <A>(request: ReviewRequest<A>) => Effect.Effect<ReviewResult<A>, ReviewError | Overloaded>
     /**

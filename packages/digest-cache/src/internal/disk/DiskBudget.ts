@@ -42,7 +42,10 @@ export class DiskBudget {
     return Math.max(0, chargedSize(size) - this.free)
   }
 
-  /** Charges a file if it fits now. Returns false, and charges nothing, if it does not fit. */
+  /**
+   * Adds the space of a file of `size` bytes to `charged`, and returns true. If `charged` would then exceed `cap`, adds
+   * nothing and returns false.
+   */
   tryCharge(size: number): boolean {
     if (chargedSize(size) > this.free) return false
     this.#charged += chargedSize(size)

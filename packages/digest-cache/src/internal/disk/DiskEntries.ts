@@ -67,7 +67,10 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     return this.#bytes
   }
 
-  /** Adds an entry as the most recently used entry. The entry's space must already be charged. */
+  /**
+   * Adds an entry as the most recently used entry. Call this only after the {@link DiskBudget} has counted the space of
+   * the entry's file.
+   */
   insert(entry: DiskEntry): void {
     this.add(entry)
     this.#bytes += entry.size

@@ -182,8 +182,8 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     )
 
   /**
-   * Returns the result of `peek` for a package that is cached. For a package with a fill in progress, returns the
-   * result of `lookupOf`. None for any other package.
+   * Returns the descriptor and the cache result of a cached package. Also returns them for a package that is being
+   * downloaded into the cache, if its descriptor is already known. None for any other package.
    */
   const peekCache = (key: PackageKey): Effect.Effect<Option.Option<PackageLookup>> =>
     Effect.suspend(() => {

@@ -56,7 +56,7 @@ export const validAuthEntry = {
   auth: encodeBase64(`${defaultCredentials.username}:${defaultCredentials.password}`)
 }
 
-/** Bytes of the package that clients pull by default. */
+/** Bytes of the package that clients pull, unless the scenario sets another `image`. */
 export const defaultContent = RegistryBlob.randomBytes(12, 5000)
 
 const repository = "group/modules"

@@ -18,7 +18,8 @@ import * as ListPages from "../request/ListPages.ts"
 const minTimeoutSeconds = 300
 
 /**
- * A watch on a server that sends no bookmarks is aborted when nothing arrives for its `timeoutSeconds` plus this time.
+ * The time that is added to the `timeoutSeconds` of a watch if the server sends no bookmarks. The watch is aborted if
+ * nothing arrives for the total time.
  */
 const timeoutGrace = Duration.seconds(30)
 

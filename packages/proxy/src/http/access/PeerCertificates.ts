@@ -13,8 +13,9 @@ export interface PeerCertificates {
    */
   readonly certificateOf: (socket: Socket) => PeerCertificate.PeerCertificate | undefined
   /**
-   * Replaces the authorities that verify client certificates. A certificate that the old authorities accepted
-   * authenticates no further request. Its connection closes after the response in progress.
+   * Replaces the authorities that verify client certificates. If an open connection has an accepted certificate,
+   * `certificateOf` returns undefined for this connection from now on. The connection closes after the response in
+   * progress.
    */
   readonly replaceAuthorities: (authorities: string) => void
 }

@@ -11,7 +11,10 @@ export interface HttpLimits {
    * connection opens. For each further request, it begins with the request's first byte.
    */
   readonly headersTimeout: Duration.Duration
-  /** Maximum time until a whole request has arrived. The time begins as for `headersTimeout`. */
+  /**
+   * Maximum time until a whole request has arrived. For the first request of a connection, the time begins when the
+   * connection opens. For each further request, it begins with the request's first byte.
+   */
   readonly requestTimeout: Duration.Duration
   /** Interval at which `headersTimeout` and `requestTimeout` are checked. */
   readonly checkInterval: Duration.Duration

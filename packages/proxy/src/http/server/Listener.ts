@@ -69,8 +69,8 @@ const open = (server: Server, listen: ListenOptions) =>
   NodeHttpServer.make(() => server, { ...listen, backlog, disablePreemptiveShutdown: true })
 
 /**
- * Makes a server answer the requests of each connection in order. The fast path receives each request first. If it does
- * not answer, Effect's server starts a fiber for the request.
+ * Attaches the request handlers to a server. The requests of a connection are handled in order. Each request goes to
+ * `fastPath` first. If `fastPath` does not respond, Effect's server runs `handler` in a new fiber.
  */
 const serve = Effect.fnUntraced(function* (
   server: Server,

@@ -41,7 +41,7 @@ export interface SendOptions {
   /** The server to connect to, and the certificates to trust. */
   readonly target: UpstreamTarget
   readonly request: HttpClientRequest.HttpClientRequest
-  /** The target's relation to the registry, for errors. Undefined if the target is the registry itself. */
+  /** Describes the target in errors. Undefined if the target is the registry itself. */
   readonly otherServer: OtherServer | undefined
 }
 
