@@ -14,7 +14,7 @@ export interface OddResponse {
   readonly reusesConnection?: boolean
   /** A description of how Go's behaviour differs from `expected`. The text `the same` means that it does not differ. */
   readonly goBehaviour: string
-  /** Node's behaviour in words. If Node's result equals `expected`, the text is `the same`. */
+  /** Like `goBehaviour`, for Node. */
   readonly nodeBehaviour: string
 }
 
@@ -27,7 +27,7 @@ export type ExpectedResult =
   /** An invalid response. Reading it fails with an error whose message contains `words`. */
   | { readonly _tag: "Failure"; readonly words: string }
 
-/** Expects a response with this body. `field` is the value of the header field X-Field. */
+/** Makes the expected result for a valid response. `field` is the value of the header field X-Field. */
 export const response = (status: number, body: string = "hello", field?: string): ExpectedResult => ({
   _tag: "Response",
   status,

@@ -52,7 +52,7 @@ export class DiskBudget {
     return true
   }
 
-  /** Charges the space of a file that was found on disk at start. The charged bytes may then exceed the cap. */
+  /** Counts a file that was found on disk at start as used space. The used space may then exceed the cap. */
   chargeFound(size: number): void {
     this.#charged += chargedSize(size)
   }

@@ -8,7 +8,7 @@ import type { ServerSpans } from "./ServerSpans.ts"
 /** The types of the errors for which a listener rejects a request before the application receives it. */
 export type UnreadError = "HeadTooLarge" | "RequestTimedOut" | "RequestMalformed" | "TunnelRefused"
 
-/** A request that a listener answers itself. The application never receives it. */
+/** A request that a listener rejects before the application receives it. */
 export interface UnreadRequest {
   readonly status: number
   readonly error: UnreadError
