@@ -1,7 +1,8 @@
 /**
  * Serves a fake API server until Ctrl-C. Prints a command that runs registry-packages-proxy with this API server. Also
- * prints curl commands with tokens for the secure port of registry-packages-proxy. A token is the name of the only
- * route that its user may request. The user of the token `none` may request no route.
+ * prints curl commands with tokens for the secure port of registry-packages-proxy. A token is the name of a
+ * route. Of the routes that require a permission, its user may request only this one. The user of the token `none` may
+ * request none of them.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"
@@ -53,7 +54,7 @@ const serve = Effect.gen(function* () {
   node_modules/.bin/node packages/proxy/src/main.ts --kubeconfig ${kubeconfig} \\
     --secure-listen-address ${secure} --cache-directory ${directory}/cache
 
-Ask it, from a third; a token is the name of the only route that its user may call:
+Ask it, from a third; a token is the name of the only guarded route that its user may call:
 
 ${requests.join("\n")}
 `)

@@ -18,7 +18,7 @@ export interface CredentialStatus {
    * a source.
    */
   readonly synced: boolean
-  /** One word, such as `module-sources`, for each feed that has not delivered its objects. Empty if `synced` is true. */
+  /** A word, such as `module-sources`, for each feed that has not delivered its objects. Empty if `synced` is true. */
   readonly waitingFor: ReadonlyArray<Feed.AwaitedObjects>
   /**
    * True while every feed can read its file or API server. If false, a feed may miss a new object, and the error

@@ -27,7 +27,7 @@ const failures: Array<string> = []
 
 /**
  * Downloads the package. Calls `took` after each chunk of the body, and `done` at the end. If the download failed,
- * `done` gets the reason.
+ * `done` gets the reason. `done` may be called again, so the caller must ignore later calls.
  */
 const client = (options: {
   readonly took: (socket: Socket, bytes: number) => void

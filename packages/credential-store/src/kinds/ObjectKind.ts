@@ -18,8 +18,8 @@ export interface ObjectKind extends Resource.Resource<unknown> {
   /** The name of the only object that is read. Absent if all objects of the kind are read. */
   readonly name?: string
   /**
-   * True if registry-packages-proxy can be ready while the API server does not have this kind. If the API server has
-   * the kind, readiness does not require any object of the kind.
+   * True if registry-packages-proxy can be ready although the API server does not have this kind (its CRD is missing).
+   * If the server has the kind, readiness always waits for the list of its objects, which may be empty.
    */
   readonly isOptional: boolean
   /**

@@ -27,7 +27,10 @@ const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.is
 
 const degraded = DigestCache.use((cache) => cache.degraded)
 
-/** Makes the volume full for `times` calls of an operation, beginning with call number `fromCall`. */
+/**
+ * Makes `times` calls (default: 1) of an operation on temporary files fail as on a full volume, beginning with call
+ * number `fromCall`.
+ */
 const full = (
   harness: Harness,
   options: {

@@ -31,8 +31,8 @@ const literals = ["true", "false", "null"] as const
  * proportion to its length, and almost no memory. Each method that reads a value reads the next value of the text. It
  * throws {@link NotJson} if this value is not valid JSON.
  *
- * Follows Go's encoding/json. Keys are compared case-insensitively. Bytes in a string that are not UTF-8 are replaced.
- * Skips a byte order mark.
+ * Like Go's encoding/json, compares keys case-insensitively, and replaces bytes in a string that are not UTF-8. Unlike
+ * it, skips a byte order mark.
  */
 export class JsonReader {
   readonly #bytes: Buffer

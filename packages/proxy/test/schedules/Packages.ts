@@ -6,7 +6,10 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/images/Registry
  */
 export const cap = 1_000_000
 
-/** The maximum number of package bytes that the cache keeps in memory. Only the package `tiny` is small enough. */
+/**
+ * The maximum total size of the packages in memory, in bytes, with the overhead of each package (see `MemoryTier`). Only
+ * the package `tiny` is small enough.
+ */
 export const memory = 6000
 
 /**

@@ -24,7 +24,10 @@ type Operation = "resolve" | "blob"
 export type MockFault =
   /** `resolve` fails with `reason`. A `blob` stream fails after `after` bytes (default: 0). */
   | { readonly _tag: "Fail"; readonly reason: Reason; readonly after?: number }
-  /** `resolve` waits for `until`, and then continues. A `blob` stream waits after `after` bytes (default: 0). */
+  /**
+   * `resolve` waits for `until`, and then continues. A `blob` stream does the same when it has sent the number of bytes
+   * in `after` (default: 0).
+   */
   | { readonly _tag: "Stall"; readonly until: Effect.Effect<unknown>; readonly after?: number }
 
 /**

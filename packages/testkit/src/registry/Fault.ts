@@ -88,7 +88,10 @@ interface RefuseRange {
   readonly status: number
 }
 
-/** Replaces only the status, such as 206 for a whole body or 200 for a partial body. */
+/**
+ * Sends `status` instead of the correct status, and leaves the rest unchanged. Examples: 206 with a whole body, 200
+ * with a partial body.
+ */
 interface WrongStatus {
   readonly _tag: "WrongStatus"
   readonly status: number

@@ -13,7 +13,10 @@ export type RegistryAuth =
  * respond without a challenge.
  */
 export interface Concealment {
-  /** The status, without a challenge, for requests without credentials. Default: 401 with a challenge. */
+  /**
+   * If set, the response to a request without credentials has this status and no challenge. `ping` decides instead for
+   * `/v2/`. Default: such a request gets 401 with a challenge.
+   */
   readonly hideWith?: 401 | 403 | 404
   /**
    * The response to requests for `/v2/` without credentials. Used only if `hideWith` is set. `challenge` (default) is

@@ -21,7 +21,7 @@ interface Options<A> {
   readonly queue: ReviewQueue["Service"]
   /** Returns the time for which a new decision is fresh. */
   readonly lifetime: (verdict: Option.Option<A>) => Duration.Duration
-  /** Returns true if the user of the decision `value` was recently allowed access. */
+  /** Returns true if `value`, the result of a positive decision, belongs to a user who was recently allowed access. */
   readonly isAllowedUser: (value: A) => boolean
   /** The `lane` of a review. If the review renews a decision about an allowed user, its `lane` is `renewal` instead. */
   readonly lane: Lane

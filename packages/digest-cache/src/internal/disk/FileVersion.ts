@@ -79,10 +79,10 @@ export class FileVersion {
   }
 
   /**
-   * Runs `act`, which may change the inode but not the bytes, for example by a rename. This version stays valid
-   * afterwards. `act` receives true if the file had this version immediately before `act`. Waits while another `change`
-   * is in progress. A write by another program during `act` is detected unless the write restores the modification
-   * time.
+   * Runs `act`, which may change the file's `st_ctime`, but not its bytes, inode number or modification time. A rename
+   * is an example. If the file had this version before `act`, it still has this version afterwards. `act` receives true
+   * in this case. Waits while another `change` is in progress. A write by another program during `act` is detected
+   * unless the write restores the modification time.
    */
   change<A, E>(
     readFingerprint: CurrentFingerprint,

@@ -228,8 +228,8 @@ class Watcher<A> {
   }
 
   /**
-   * Moves the position to the version of an object. Called after the event is emitted, so that a restart repeats the
-   * event and does not skip it.
+   * Sets the position of the watch to the `resourceVersion` of an object. Called only after the object's event is
+   * emitted. If the watch restarts between the two, it receives the event again instead of missing it.
    */
   readonly #advance = (object: unknown): Effect.Effect<void> =>
     Effect.sync(() => {
