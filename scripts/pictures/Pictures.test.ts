@@ -20,7 +20,10 @@ const importedBy = (name: string): ReadonlyArray<string> => {
   return [...new Set(found.map(([, other = ""]) => other))].filter((other) => other !== name).toSorted()
 }
 
-/** Returns the text of the source file that declares a service (port), or an empty string if no such file exists. */
+/**
+ * Returns the text of `packages/*/src/<port>.ts`, or an empty string if there is no such file. `port` is the name of an
+ * Effect service in a picture.
+ */
 const sourceOf = (port: string): string => {
   const [file] = globSync(`packages/*/src/${port}.ts`, { cwd: root })
   return file === undefined ? "" : readFileSync(join(root, file), "utf8")

@@ -126,8 +126,8 @@ const firstByte = (comparison: Comparison): ReadonlyArray<Verdict> => {
 }
 
 /**
- * Limits for the CPU time of registry-packages-proxy per GB that it sends over HTTPS. `atMost` is a multiple of the CPU
- * time per GB of the server `against`.
+ * Limits for the CPU time of registry-packages-proxy per GB that it sends over HTTPS. It may use at most `atMost` times
+ * the CPU time per GB of the server with the name `against`.
  */
 const cpuOverTls: ReadonlyArray<{ readonly against: string; readonly atMost: number }> = [
   ...["nginx TLS, sendfile on", "nginx TLS, sendfile off"].map((against) => ({ against, atMost: 1.2 })),

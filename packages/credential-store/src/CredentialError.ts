@@ -41,7 +41,7 @@ export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
   }
 }
 
-/** The store cannot return a source for a repository. */
+/** The store has no valid `RegistrySource` (a registry and its credential) for a repository, or has not read it yet. */
 export class CredentialError extends Schema.TaggedError<CredentialError>()("CredentialError", {
   reason: Schema.Union([NotSynced, UnknownRepository, Unreadable])
 }) {

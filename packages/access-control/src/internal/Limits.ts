@@ -3,13 +3,13 @@ import { Duration } from "effect"
 /** The time for which an accepted token is accepted without another review. */
 export const acceptedTokenLifetime = Duration.minutes(2)
 
-/** The time for which a refused token is refused without another review. */
+/** The time for which a decision that refuses a token is used without another review. */
 export const refusedTokenLifetime = Duration.seconds(30)
 
 /** The time for which a decision that allows an access is used without another review. */
 export const allowedAccessLifetime = Duration.minutes(5)
 
-/** The time for which a denied access is denied without another review. */
+/** The time for which a decision that denies an access is used without another review. */
 export const deniedAccessLifetime = Duration.seconds(30)
 
 /** The maximum age of a decision that is reused while the API server is unreachable. */

@@ -54,7 +54,10 @@ interface Asked {
   readonly name: string
 }
 
-/** Fuzzes the text of a docker config.json. Neither the credential found in it nor an error may show a password. */
+/**
+ * Fuzzes the text of a docker config.json. No password may appear in an error, or in the JSON of the credential that is
+ * found.
+ */
 export const target: Target<Asked> = {
   name: "docker configs",
   input: fc.record({

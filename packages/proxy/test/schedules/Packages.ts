@@ -7,8 +7,8 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/images/Registry
 export const cap = 1_000_000
 
 /**
- * The maximum total size of the packages in memory, in bytes, with the overhead of each package (see `MemoryTier`). Only
- * the package `tiny` is small enough.
+ * The maximum total size of the packages in memory, in bytes, with the overhead of each package (see `MemoryTier`).
+ * Only the package `tiny` is small enough.
  */
 export const memory = 6000
 

@@ -159,8 +159,8 @@ export const make = ({ cacheScope, memory, store, verified }: SharedCacheState) 
 
   return {
     /**
-     * Opens a blob. A blob of more than 256 KiB stays open until the caller's scope ends. A smaller blob is read at
-     * once and closed.
+     * Opens a blob. A blob of more than 256 KiB stays open until the caller's scope ends. Any other blob is read into
+     * memory and closed before `open` returns.
      */
     open: (key: PackageKey, blob: StoredBlob): Effect.Effect<OpenResult, never, Scope.Scope> =>
       Effect.gen(function* () {

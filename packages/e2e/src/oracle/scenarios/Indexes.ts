@@ -17,7 +17,8 @@ const platform = (text: string): Json => {
 }
 
 /**
- * Returns an index entry for the image `of`. `changes` replaces fields of the entry, and undefined values remove them.
+ * Returns an index entry for an image. The fields of `changes` are added to the entry, or replace its fields. A field
+ * that `changes` sets to undefined is missing from the JSON.
  */
 const child = (of: Image, changes: Json = {}): Json => ({
   mediaType: of.mediaType,

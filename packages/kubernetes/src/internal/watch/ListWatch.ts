@@ -228,8 +228,8 @@ class Watcher<A> {
   }
 
   /**
-   * Sets the position of the watch to the `resourceVersion` of an object. Called only after the object's event is
-   * emitted. If the watch restarts between the two, it receives the event again instead of missing it.
+   * Sets the position of the watch to the `resourceVersion` of an object. The next watch request continues after this
+   * object. Call this function after the object's event is emitted.
    */
   readonly #advance = (object: unknown): Effect.Effect<void> =>
     Effect.sync(() => {

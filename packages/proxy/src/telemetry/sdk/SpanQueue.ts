@@ -10,7 +10,10 @@ import type { SpanTemplate } from "./SpanTemplate.ts"
 
 /** A bounded queue of ended spans in front of an exporter. */
 export interface SpanQueue {
-  /** The input of the queue for OpenTelemetry's tracer, which passes spans as objects. */
+  /**
+   * OpenTelemetry's tracer adds its ended spans to the queue through this processor. It passes them as objects, and not
+   * as bytes like `enqueue`.
+   */
   readonly processor: SpanProcessor
   /**
    * Queues an ended span as bytes. `template` has the parts of the span that are the same in many spans, already
