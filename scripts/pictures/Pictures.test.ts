@@ -21,8 +21,8 @@ const importedBy = (name: string): ReadonlyArray<string> => {
 }
 
 /**
- * Returns the text of the source file `<port>.ts` of any package, or an empty string if there is no such file. `port` is
- * the name of an Effect service in a picture.
+ * Returns the text of the source file `<port>.ts` of any package, or an empty string if there is no such file. `port`
+ * is the name of an Effect service in a picture.
  */
 const sourceOf = (port: string): string => {
   const [file] = globSync(`packages/*/src/${port}.ts`, { cwd: root })
