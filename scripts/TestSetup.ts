@@ -7,7 +7,7 @@ import { References } from "effect"
 import { vi } from "vitest"
 import "../packages/testkit/src/machine/TestSetup.ts"
 
-/** The timeout of a test with forced yields, in milliseconds. */
+/** The timeout of each test and each hook if FORCED_YIELDS is set, in milliseconds. */
 const slowTimeout = 180_000
 
 const operations = process.env["FORCED_YIELDS"]

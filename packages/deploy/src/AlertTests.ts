@@ -13,7 +13,7 @@ export interface AlertTest {
   /** The expected labels of the firing alert, except `severity`. */
   readonly labels: Readonly<Record<string, string>>
   readonly summary: string
-  /** Series that almost meet the alert's condition. */
+  /** Time series that almost meet the alert's condition. With these series, the alert must not fire. */
   readonly silent: SeriesByName
 }
 

@@ -3,7 +3,8 @@ import { Console, Effect } from "effect"
 import { HttpClient, HttpServer } from "effect/http"
 
 /**
- * Downloads a package from the proxy, as a node does. Prints the status, and the Cache-Status or the error's detail.
+ * Downloads a package from the proxy, as a node does. Prints the status and the Cache-Status. If the response has no
+ * Cache-Status, prints the error's detail instead.
  */
 export const download = (name: string, digest: Digest) =>
   HttpServer.addressFormattedWith(

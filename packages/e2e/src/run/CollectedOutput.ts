@@ -116,11 +116,7 @@ const search = (directory: string): Effect.Effect<string, SecretFound> =>
     return Effect.succeed(`No secret of ${secrets.length} is in the program's logs and telemetry (${size})`)
   })
 
-/**
- * Creates the directory for the collected output, and starts a telemetry collector that writes to it. `variables`
- * contains the environment variable that test processes need. `search` searches the collected output for the registered
- * secrets. If it finds none, it removes the directory. Otherwise it fails with `SecretFound`.
- */
+/** Creates the directory for the collected output, and starts a telemetry collector that writes to it. */
 export const make = Effect.gen(function* () {
   const { env } = yield* ProcessEnvironment
   const directory = mkdtempSync(join(env["TMPDIR"] ?? tmpdir(), "registry-packages-proxy-evidence-"))
@@ -141,7 +137,12 @@ export const make = Effect.gen(function* () {
   const port = typeof address === "object" && address !== null ? address.port : 0
   const found: Destination = { directory, endpoint: `http://127.0.0.1:${port}` }
   return {
+    /** The environment variable {@link destinationVariable}, which each test process needs. */
     variables: { [destinationVariable]: JSON.stringify(found) },
+    /**
+     * Searches the collected output for the registered secrets. Fails with `SecretFound` if the output contains one.
+     * Otherwise, removes the directory and returns a summary.
+     */
     search: Effect.tap(search(directory), () => Effect.sync(() => rmSync(directory, { recursive: true })))
   }
 })

@@ -108,7 +108,7 @@ export class HeadReader {
   /** The first 5 bytes of the head, after leading line breaks. */
   #start = ""
 
-  /** The number of bytes taken so far, for all heads of the response together. */
+  /** The number of head bytes so far. Includes the heads of informational responses (1xx). */
   get length(): number {
     return this.#length
   }

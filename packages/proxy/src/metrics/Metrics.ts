@@ -51,8 +51,8 @@ const refusedConnectionsTotal = Metric.counter(`${prefix}_refused_connections_to
 /**
  * The reasons for closing a connection without a response. `too_many_connections` means that the listener has its
  * maximum number of connections. `buffered_bytes` means that the listener would buffer too many request bytes.
- * `unreadable` means that a response was in progress when the client sent CONNECT, or a request that is malformed, too
- * long or too slow.
+ * `unreadable` means that the client sent a bad request while the response to another request was in progress. A bad
+ * request is a CONNECT, or a request that is malformed, too long or too slow.
  */
 const refusedConnectionReasons = ["too_many_connections", "buffered_bytes", "unreadable"] as const
 export type RefusedConnectionReason = (typeof refusedConnectionReasons)[number]

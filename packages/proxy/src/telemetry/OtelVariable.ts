@@ -31,7 +31,7 @@ export const makeSecret = <A>(options: Omit<OtelVariable<A>, "secret">): OtelVar
   secret: true
 })
 
-/** Returns the variable with another name, such as its name for one signal. */
+/** Returns a copy of `variable` that has the name `name`. */
 export const withName = <A>(variable: OtelVariable<A>, name: string): OtelVariable<A> => ({
   ...variable,
   name

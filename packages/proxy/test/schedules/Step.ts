@@ -30,7 +30,7 @@ export interface ClientRequest {
 
 export type Step =
   | ClientRequest
-  /** Several concurrent requests for one package. Each client disconnects soon. */
+  /** Two to five concurrent requests for one package. The `reading` of each request is `Abandon`. */
   | { readonly _tag: "Crowd"; readonly callers: ReadonlyArray<ClientRequest> }
   | { readonly _tag: "Registry"; readonly faults: FaultArbitrary.FaultPlan }
   | { readonly _tag: "HealRegistry" }

@@ -35,12 +35,12 @@ export class ReviewQueue extends Context.Service<
   ReviewQueue,
   {
     /**
-     * Queues a review, sends it when `ReviewLanes` begins it, and returns the answer. If the caller is interrupted
+     * Sends a review and returns the answer. The review is queued until it may be sent. If the caller is interrupted
      * while the review is queued, removes the review from the queue.
      *
      * Fails with `ReviewError` if the sent review fails. Fails with `Overloaded` if a newer review evicts this review
-     * from the queue. If the review is still queued after `Limits.maxQueueTime`, fails with `Overloaded`. But if the
-     * last completed review timed out, the error is `ReviewError`.
+     * from the queue. Also fails if the review is still queued after `Limits.maxQueueTime`. The error is then
+     * `ReviewError` if the last completed review timed out, and `Overloaded` otherwise.
      */
     readonly send: <A>(request: ReviewRequest<A>) => Effect.Effect<ReviewResult<A>, ReviewError | Overloaded>
     /**

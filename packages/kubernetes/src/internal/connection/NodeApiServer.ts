@@ -22,7 +22,7 @@ const explain =
 const retryAfterOf = (header: string | undefined): Duration.Duration | undefined =>
   header !== undefined && /^\d{1,6}$/.test(header) ? Duration.seconds(Number(header)) : undefined
 
-/** Makes the service of `ApiServer.layerNode`. */
+/** Makes the `ApiServer` that `ApiServer.layerNode` provides. */
 export const make = Effect.fnUntraced(function* (location: ClusterLocation, env: EnvironmentVariables) {
   const cluster = yield* ClusterAccess.make(location)
   const connections = yield* NodeConnections.make(env)
