@@ -14,8 +14,9 @@ export class BlobStore extends Context.Service<
   BlobStore,
   {
     /**
-     * Finds the blob with a key. None if the store has no such blob. A blob of an image manifest matches any platform.
-     * A blob of an image index matches only the platform in its name.
+     * Finds the blob with a key. None if the store has no such blob. If the key's `manifestDigest` is the digest of an
+     * image manifest, the key's platform is ignored. If it is the digest of an image index, the blob must have been
+     * stored for the key's platform.
      */
     readonly find: (key: PackageKey) => Effect.Effect<Option.Option<StoredBlob>, BlobStoreError>
     /** True if a blob of this size, in bytes, would fit into an otherwise empty store. */

@@ -51,7 +51,10 @@ const itemsOf = (object: unknown): Items | undefined => {
   return Array.isArray(items) ? { items, common: { apiVersion, kind: itemKind } } : undefined
 }
 
-/** Replaces lists by their items, in order. Undefined if there are more than `maxObjects` objects and lists. */
+/**
+ * Replaces each list by its items, in the same order. Undefined if the total number of objects and lists exceeds
+ * `maxObjects`.
+ */
 const flatten = (documents: ReadonlyArray<unknown>): ReadonlyArray<unknown> | undefined => {
   const objects: Array<unknown> = []
   const stack: Array<Items & { next: number }> = [{ items: documents, common: {}, next: 0 }]

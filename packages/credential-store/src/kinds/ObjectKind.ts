@@ -37,7 +37,7 @@ export interface ObjectKind extends Resource.Resource<unknown> {
   readonly repositoryOf: (object: unknown) => SourceKey | undefined
   /**
    * Decodes an object. `sourceObject` is the object's name in messages. `previous` has the `ca` of the object's last
-   * valid version. It is absent if no version was valid.
+   * valid version. If no version was valid, `previous` is absent.
    */
   readonly decode: (
     object: unknown,

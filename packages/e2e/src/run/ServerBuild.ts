@@ -78,9 +78,9 @@ export const buildServer = Effect.fnUntraced(function* (
 const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
 
 /**
- * Finds or builds a program, and returns its path as `command`. If the program has a stand-in, uses the original from
- * PATH. If PATH does not contain the original, builds the stand-in. Reports this choice through `say`. A program
- * without a stand-in is never taken from PATH.
+ * Finds or builds the program `name`, and returns its path as `command`. If `name` is in `standIns`, uses the program
+ * from PATH. If PATH does not contain the program, builds its replacement, the stand-in. Calls `say` with a message
+ * about this choice. A program that is not in `standIns` is never taken from PATH.
  */
 export const findOrBuild = Effect.fnUntraced(function* (
   name: string,

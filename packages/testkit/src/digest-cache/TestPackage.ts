@@ -98,7 +98,7 @@ export class TestPackage {
     this.holdAt(Number.POSITIVE_INFINITY)
   }
 
-  /** Waits until the source has reached the position of the last `holdAt`. */
+  /** Waits until the source has reached the position that the last call of `holdAt` set. */
   get awaitHeld(): Effect.Effect<void> {
     return Effect.suspend(() => Deferred.await(this.#held))
   }

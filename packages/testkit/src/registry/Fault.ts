@@ -33,7 +33,7 @@ interface Corrupt {
   readonly at: number
 }
 
-/** Sends `after` bytes of the body, opens `reached`, and continues once `until` opens. */
+/** Sends `after` bytes of the body, opens the latch `reached`, and sends the rest when the latch `until` opens. */
 export interface Stall {
   readonly _tag: "Stall"
   readonly after: number

@@ -132,7 +132,7 @@ const reasons: ReadonlyArray<SystemErrorTag> = [
   "BadResource"
 ]
 
-/** Generates faults of a file system, for one operation or for several operations that change files. */
+/** Generates one fault of a file operation, or the same fault for several operations that change files. */
 export const fileFaults: fc.Arbitrary<ReadonlyArray<FileFault>> = fc
   .tuple(
     fc.oneof(

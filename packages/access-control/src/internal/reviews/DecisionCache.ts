@@ -40,7 +40,7 @@ export class DecisionCache<A> {
 
   /**
    * Returns the decision for `key`, fresh or stale. Undefined if there is none, if its `staleUntil` has passed, or if
-   * the clock was set back to before the decision.
+   * the clock was set back to a time before the decision.
    */
   get(key: string, now: number): CachedDecision<A> | undefined {
     return (

@@ -47,6 +47,9 @@ export const decodeBase64 = (text: string, field: string): Result.Result<string,
       new ObjectError({ detail: `${field} is not base64${problem === "not UTF-8" ? " of UTF-8 text" : ""}` })
   )
 
-/** Returns the values that `value` has for the fields of `struct`. Returns `value` itself if it is not an object. */
+/**
+ * For each field of `struct`, returns the value of the property with the same name in `value`. If `value` is not an
+ * object, returns `value` itself.
+ */
 export const pickFields = (value: unknown, struct: Schema.Struct<Schema.Struct.Fields>): unknown =>
   Predicate.isObject(value) ? Object.keys(struct.fields).map((key) => value[key]) : value

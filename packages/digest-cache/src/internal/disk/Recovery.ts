@@ -20,7 +20,7 @@ const lastUsedOf = (found: FileOnDisk): number => (found._tag === "Entry" ? foun
 const isLoose = (info: FileSystem.File.Info): boolean =>
   (info.mode & 0o077) !== 0 && Option.contains(info.uid, process.getuid?.())
 
-/** Makes `find`, which finds the files of an earlier run. */
+/** Returns the effect `find`, which finds the files in the cache directory when the program starts. */
 export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
   const { blobs, entryPath, prepare, root } = directory
   const fs = yield* FileSystem.FileSystem

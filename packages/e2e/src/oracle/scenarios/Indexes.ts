@@ -59,8 +59,8 @@ const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): 
   )
 
 /**
- * Returns a scenario like `choosing`. Only clients with containerd's rules for platform variants choose the first
- * entry. go-containerregistry does not have these rules.
+ * Returns the scenario that `choosing` returns. A client chooses the first entry only if it has containerd's rules for
+ * platform variants. go-containerregistry does not have these rules.
  */
 const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Scenario =>
   choosing(wanted, offered, "variants: ")

@@ -54,8 +54,8 @@ export class ObjectVersions<A> {
 
   /**
    * Processes the first list. The first element of the result has a `Synced` event with all objects that can be
-   * decoded. Each other element is for one listed object, and its `event` is undefined. Its `undecodable` is defined if
-   * the object cannot be decoded.
+   * decoded. Then the result has one element without an event for each object of the list. If an object cannot be
+   * decoded, the object's element has `undecodable`.
    */
   sync(objects: ReadonlyArray<unknown>): ReadonlyArray<ObjectChange<A>> {
     const changes = objects.map((object) => this.update(object, "list"))

@@ -3,14 +3,10 @@ import { Clock, Duration, Effect, type Scope } from "effect"
 const kib = 1024
 const mib = 1024 * kib
 
-/**
- * Maximum size of a buffer, in bytes. A body gets such buffers if its client is fast and few bodies are in progress.
- */
+/** Maximum size of a buffer, in bytes. Used if a body's client is fast and few bodies are in progress. */
 const maxSize = mib
 
-/**
- * Minimum size of a buffer, in bytes. A body gets such buffers if its client is slow or many bodies are in progress.
- */
+/** Minimum size of a buffer, in bytes. Used if a body's client is slow or many bodies are in progress. */
 const minSize = 16 * kib
 
 /** Maximum size of a body's first buffer, in bytes. The maximum doubles with each further buffer, up to `maxSize`. */

@@ -176,8 +176,9 @@ class Connection implements Pipeline {
   }
 
   /**
-   * True if no further bytes may be parsed now. The rest of a body may be parsed before earlier requests are answered,
-   * because each request must arrive completely before `requestTimeout`.
+   * True if no further bytes may be parsed now. While the latest request is incomplete, its bytes may be parsed before
+   * earlier requests are answered, because each request must arrive completely before `requestTimeout`. No bytes are
+   * parsed while `maxPipelined` requests are unanswered.
    */
   #isFull(): boolean {
     if (this.#isYielding || this.#unanswered === 0) return this.#isYielding
@@ -226,9 +227,10 @@ export interface Pipelining {
 }
 
 /**
- * Makes a server handle the requests of each connection one after another. A request is parsed when the previous one is
- * answered. It may be parsed earlier if the previous one has a body, because one chunk may contain the end of that body
- * and the next head. At most `maxPipelined` requests of a connection are unanswered.
+ * Makes a server handle the requests of each connection one after another. A request is parsed after the previous
+ * request is answered. If the previous request has a body, the next request may be parsed earlier, because one chunk
+ * may contain the end of the body and the head of the next request. At most `maxPipelined` requests of a connection are
+ * unanswered.
  *
  * @param event the event that announces a new connection. Node's HTTP parser must already listen to the socket then.
  */

@@ -22,7 +22,10 @@ type ClientError = HttpClientError.HttpClientError
 
 const decoder = new TextDecoder()
 
-/** A response whose body is read into {@link CurrentReadBuffers}, or into new memory if these are undefined. */
+/**
+ * A response whose body is read into {@link CurrentReadBuffers}. If `CurrentReadBuffers` is undefined, the body is read
+ * into new memory.
+ */
 class NodeResponse
   extends Inspectable.Class
   implements HttpClientResponse.HttpClientResponse, Pipeable.Pipeable

@@ -7,8 +7,8 @@ export const bodyIdleTimeout = Duration.seconds(30)
 /** The maximum number of attempts of an operation before its first byte is received, including the first attempt. */
 export const maxAttempts = 4
 /**
- * The maximum total time of the attempts before the first byte is received. In a resume, no attempt begins after this
- * time.
+ * The maximum time from the start of an operation until its first byte is received. Includes all attempts. When a body
+ * is resumed, no attempt begins later than this time after the start of the resume.
  */
 export const totalAttemptsTimeout = Duration.seconds(45)
 /** The maximum number of consecutive resumes that deliver no byte of a body. */
