@@ -43,7 +43,8 @@ const proofOf = (item: string): Proof | undefined => {
 }
 
 /**
- * The promises of the page. `promise` is the first line of the promise, and `items` are the list items below this line.
+ * The promises in docs/reliability.md. `promise` is the first line of a promise, and `items` are the list items below
+ * this line.
  */
 const promises = text
   .split(/^(?=- )|\n\n/m)

@@ -15,7 +15,10 @@ declare const programExports: () => object
 const { getAssetKeys, getRawAsset } = process.getBuiltinModule("node:sea")
 const { Script } = process.getBuiltinModule("node:vm")
 
-/** Compiles the telemetry part from the executable's assets. Stack traces have the line numbers of main.js. */
+/**
+ * Compiles the telemetry part, which is an asset of the executable. The line numbers in stack traces are those of
+ * main.js.
+ */
 const compile = (): Part => {
   const [text, code] = ["telemetry", "telemetry-code"]
   const script = new Script(Buffer.from(getRawAsset(text)).toString("latin1"), {

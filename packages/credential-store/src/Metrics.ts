@@ -7,8 +7,8 @@ export const sourcesKnown = Metric.gauge("registry_packages_proxy_sources_known"
 })
 
 /**
- * The last time at which any feed delivered or confirmed its objects, in seconds since the epoch. 0 before the first
- * time.
+ * The time at which a feed last emitted an event other than `Stale`, in seconds since the epoch. 0 if there was no such
+ * event.
  */
 export const lastSync = Metric.gauge("registry_packages_proxy_credentials_last_sync_timestamp_seconds", {
   description:

@@ -24,7 +24,10 @@ const broken = (name: string, repo = one, creationTimestamp?: string) => ({
   })
 })
 
-/** Runs a test with the feeds and the log of a store. The store has one feed for each number in `precedences`. */
+/**
+ * Makes a store with one feed for each number in `precedences`. Then calls `run` with the `send` function of each feed,
+ * and with the store's log.
+ */
 const withStore = <A, E>(
   precedences: ReadonlyArray<number>,
   run: (

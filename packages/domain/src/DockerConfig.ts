@@ -60,7 +60,10 @@ const isLogin = (value: unknown): boolean => {
   return typeof auth === "string" || (typeof username === "string" && typeof password === "string")
 }
 
-/** The maximum number of values that are checked to recognise the legacy layout. */
+/**
+ * The maximum number of top-level values that `parse` checks. If there is no `auths` and one of these values is a
+ * login, the config has the legacy layout.
+ */
 const maxLegacyEntries = 100
 
 /** Parses the text of a docker config.json. Fails if the text or its `auths` is not a JSON object. */

@@ -30,7 +30,7 @@ export const collect = ({ body, headers, status }: HttpResponse): Effect.Effect<
     })
   })
 
-/** Makes a client for one server, without a proxy by default. */
+/** Makes a client for one server. The client uses no proxy unless `options.proxies` is set. */
 export const clientOf = Effect.fnUntraced(function* (
   server: { readonly hostname: string; readonly port: number },
   options: Partial<Client.ClientOptions> & { readonly lookup?: Dialer.Lookup } = {}

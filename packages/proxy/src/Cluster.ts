@@ -31,9 +31,9 @@ const alternatives = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
   given.map((flag) => `--${flag.name} FILE (or ${Flag.variableName(flag)})`).join(" or ")
 
 /**
- * Checks the settings of a program without an API server. Returns an error message if the settings include a secure
- * listener, since access control requires an API server. Also returns an error message if the settings include no
- * credentials file.
+ * Returns an error message if the program cannot run with these settings and without an API server. With a secure
+ * listener, access control requires an API server. Without credentials files, only an API server can provide
+ * credentials.
  */
 const contradiction = (
   settings: Settings,

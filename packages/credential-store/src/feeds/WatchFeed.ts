@@ -31,10 +31,10 @@ const feedEvent =
   }
 
 /**
- * Converts each event of a watch to events of the feed. If an optional kind does not exist in the API server and the
- * feed has not emitted `Synced` yet, emits `Synced` without objects. registry-packages-proxy can then be ready without
- * the CRD. Also emits `Stale`, because the CRD may be added later. While the feed is stale, a request for an unknown
- * repository does not get a 404.
+ * Makes the function that converts an event of a watch to events of the feed. If an optional kind does not exist in the
+ * API server, and the feed has not emitted `Synced` yet, the function returns two events. The first is `Synced` without
+ * objects. With it, registry-packages-proxy can be ready without the CRD. The second is `Stale`, because the CRD may be
+ * added later. While the feed is stale, a request for an unknown repository gets a 503 instead of a 404.
  */
 const withoutKind =
   (kind: ObjectKind, toFeed: (event: WatchEvent<unknown>) => Feed.FeedEvent) =>
@@ -45,7 +45,7 @@ const withoutKind =
       : [hasSynced || event._tag === "Synced", [toFeed(event)]]
   }
 
-/** A kind whose `awaited` is one of the words in `Feed.AwaitedObjects`. */
+/** An `ObjectKind` whose `awaited` has the type that {@link Feed.Feed} requires. */
 type WatchedKind = ObjectKind & { readonly awaited: Feed.AwaitedObjects }
 
 const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {

@@ -31,8 +31,8 @@ const bytesOf = (file: string | Uint8Array | typeof directory): Uint8Array =>
   typeof file === "string" ? new TextEncoder().encode(file) : file === directory ? new Uint8Array() : file
 
 /**
- * Makes a file system that contains `files`. A test may change `files` later. A read completes immediately, so a test
- * needs to advance only the test clock.
+ * Makes a file system that contains `files`. A test may change `files` later. Each read completes immediately, without
+ * I/O.
  */
 export const make = (files: Map<string, FakeFile>): FileSystem.FileSystem => {
   const open = (

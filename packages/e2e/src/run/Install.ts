@@ -73,8 +73,8 @@ export const ensureInstalled = Effect.fnUntraced(function* (
 })
 
 /**
- * Makes an `Installer` that installs on this machine. Installing is also allowed if the environment variable `CI` is
- * `true`.
+ * Makes an `Installer` that installs on this machine. Installing is allowed if `mayInstall` is true, or if the
+ * environment variable `CI` is `true`.
  */
 export const makeInstaller = (options: { readonly mayInstall: boolean; readonly say: Installer["say"] }) =>
   Effect.gen(function* () {

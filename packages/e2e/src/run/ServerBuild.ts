@@ -46,9 +46,9 @@ const build = (files: ReadonlyArray<string>, target: string): readonly [string, 
       ]
 
 /**
- * Returns the path of the program that is built from the Go module `servers/NAME`. Some modules build a directory
- * of several files instead of one program. If the program is not cached, announces a build through `say` and builds the
- * program. An interrupted build leaves no program in the cache.
+ * Builds the Go module `servers/NAME` and returns the path of the result. The result is a program, or a directory of
+ * files if the module's `build.sh` creates one. If the result is already cached, does not build it again. Announces a
+ * build through `say`. An interrupted build adds nothing to the cache.
  */
 export const buildServer = Effect.fnUntraced(function* (
   name: string,

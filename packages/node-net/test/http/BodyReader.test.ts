@@ -105,7 +105,7 @@ describe("a body", () => {
 })
 
 describe("lent buffers", () => {
-  /** Makes buffers of one size. Each buffer is lent once. */
+  /** Makes buffers of `size` bytes. Each `take` returns a new buffer. `lent` contains all buffers so far. */
   const makeBuffers = (size: number) => {
     const lent: Array<Uint8Array> = []
     return {

@@ -2,8 +2,8 @@ const { getAssetKeys, getRawAsset, isSea } = process.getBuiltinModule("node:sea"
 const { Script } = process.getBuiltinModule("node:vm")
 
 /**
- * The name of the executable's asset that contains the code cache of `probeScript`. The build makes this code cache
- * with the same V8 and flags as the program's code cache, so V8 accepts both or neither.
+ * The name of an asset in the executable. The asset is the code cache of `probeScript`. The build makes this cache with
+ * the same V8 and flags as the program's code cache, so V8 accepts both caches or neither.
  */
 const probeAsset = "code-cache-probe"
 const probeScript = "0"

@@ -8,8 +8,8 @@ export interface Exemplar {
 
 /**
  * Stores the last traced measurement of each histogram bucket. Each combination of metric and label values has its own
- * buckets. Memory is bounded, since the number of combinations and buckets is fixed. The parameter `series` is the name
- * of a metric with its labels, as in Prometheus' text format.
+ * buckets. Memory is bounded, since the number of combinations and buckets is fixed. In each method, `series` is the
+ * name of a metric with its labels, as in Prometheus' text format.
  */
 export class Exemplars {
   readonly #bySeries = new Map<string, Map<number, Exemplar>>()

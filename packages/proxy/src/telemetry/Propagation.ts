@@ -35,8 +35,8 @@ export const singleValue = (value: string | ReadonlyArray<string> | undefined): 
   typeof value === "string" ? value : undefined
 
 /**
- * Extracts the caller's span, which becomes the parent of the request's span. If the program records no spans, only log
- * lines contain the ids of the caller's span.
+ * Extracts the caller's span, which becomes the parent of the request's span. If the program records no spans, the ids
+ * of the caller's span are used for log lines only.
  */
 export const CallerSpanExtractor = Context.Reference<ExtractCallerSpan>(
   "@registry-packages-proxy/proxy/telemetry/CallerSpanExtractor",

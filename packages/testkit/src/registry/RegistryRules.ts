@@ -61,7 +61,8 @@ export class RegistryRules {
   }
 
   /**
-   * Returns the response to a request. Of `faults`, applies only `RefuseRange`, `IgnoreRange` and `WrongContentRange`.
+   * Returns the response to a request. Applies the faults `RefuseRange`, `IgnoreRange` and `WrongContentRange`. Ignores
+   * all other `faults`.
    */
   respond(
     request: ServedRequest,

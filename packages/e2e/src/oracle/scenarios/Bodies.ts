@@ -55,8 +55,8 @@ const bigHead = (size: number): Fault =>
 const big = RegistryBlob.randomBytes(13, 300_000)
 
 /**
- * Returns a scenario in which the registry aborts its first blob response. The client's request for the remaining bytes
- * gets the faults `rest`.
+ * Returns a scenario in which the registry aborts its first blob response. The client then requests the remaining
+ * bytes. The faults `rest` affect this second blob request.
  */
 const resumed = (name: string, rest: ReadonlyArray<Fault>): Scenario =>
   scenario(name, {

@@ -32,8 +32,8 @@ export interface AccessControl {
    */
   readonly cachedUser: (request: IncomingMessage, route: RouteName) => string | undefined
   /**
-   * Records that `cachedUser` has allowed this request for this user. `check` then allows the request without another
-   * decision, so that the metrics count the request once.
+   * Marks a request as allowed, after `cachedUser` has returned `user` for it. `check` then allows the request without
+   * a second decision, so that the metrics do not count the request twice.
    */
   readonly markAllowed: (request: IncomingMessage, user: string) => void
 }

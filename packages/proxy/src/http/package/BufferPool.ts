@@ -13,8 +13,9 @@ const minSize = 16 * kib
 const firstSize = 64 * kib
 
 /**
- * The memory budget of all bodies with fast clients together, in bytes. With `n` such bodies, each buffer has at most
- * `fastBudget / (2 * n)` bytes, but at least `minSize`. Each body may use two buffers, or four if `n` is at most 2.
+ * The memory budget of all bodies with fast clients together, in bytes. If there are `n` such bodies, each buffer has
+ * at most `fastBudget / (2 * n)` bytes, but at least `minSize`. Each body may use two buffers at a time. If `n` is 1 or
+ * 2, it may use four buffers, because `maxSize` is then the smaller limit.
  */
 const fastBudget = 8 * mib
 

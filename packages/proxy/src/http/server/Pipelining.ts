@@ -59,9 +59,9 @@ class ListenerState {
 }
 
 /**
- * The requests of one connection. Node alone would parse all requests of one read at once, sometimes hundreds. This
- * class passes one head at a time to Node's parser, returns the remaining bytes to the socket's buffer, and pauses
- * reading.
+ * The requests of one connection. One read may contain hundreds of requests. Node would parse all of them at once. This
+ * class passes one request head at a time to Node's parser. If the next request must wait, the class puts the remaining
+ * bytes back into the socket's buffer and pauses the socket.
  */
 class Connection implements Pipeline {
   readonly socket: Duplex

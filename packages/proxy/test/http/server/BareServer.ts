@@ -73,7 +73,7 @@ export const start = Effect.fnUntraced(function* (
   return {
     /** Opens a client connection. It is closed at the end of the test. */
     connect: Effect.acquireRelease(connect, (socket) => Effect.sync(() => socket.destroy())),
-    /** The server's sockets of all connections, oldest first. */
+    /** The server's sockets, one for each connection so far, oldest first. */
     sockets,
     /** Waits for the next request, and returns it. The test must answer the request. */
     turn: Queue.take(turns),
