@@ -17,9 +17,8 @@ export const lastSync = Metric.gauge("registry_packages_proxy_credentials_last_s
 })
 
 /**
- * The number of invalid objects, plus the number of unused objects. An object is unused if the store uses another
- * object for the same repository. An unused object is not counted if the feed of the other object has a smaller
- * `Feed.precedence`.
+ * The number of invalid objects, plus the number of duplicates. A duplicate names the same repository as the object
+ * that the store uses, and the feeds of both objects have the same `Feed.precedence`.
  */
 export const errors = Metric.gauge("registry_packages_proxy_credentials_errors", {
   description: "Credential objects that are invalid or name a repository that another object serves.",

@@ -18,7 +18,7 @@ interface View {
   readonly unit?: string
   /** The panel's title. The default is the metric's name in words. */
   readonly title?: string
-  /** The PromQL operator that aggregates the series of a gauge. Default: `max`. */
+  /** The PromQL operator that aggregates all series of a gauge. Default: `max`. */
   readonly aggregation?: "max" | "min"
 }
 

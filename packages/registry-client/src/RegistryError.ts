@@ -14,7 +14,10 @@ export type OtherServer = typeof OtherServer.Type
 /** The server that failed, if it is not the registry itself. */
 const otherServer = Schema.optionalKey(OtherServer)
 
-/** Returns the server's name for messages, and the server's relation to the registry. */
+/**
+ * Describes a server in a message, for example as `<host>, the token service of <registry>,`. Returns `registry` if
+ * `server` is undefined.
+ */
 const nameOf = (registry: string, server: OtherServer | undefined): string => {
   switch (server?.role) {
     case "redirect":

@@ -28,8 +28,8 @@ const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.is
 const degraded = DigestCache.use((cache) => cache.degraded)
 
 /**
- * Makes `times` calls (default: 1) of an operation on temporary files fail as on a full volume, beginning with call
- * number `fromCall`.
+ * Simulates a full volume: an operation on temporary files fails. The first failing call is number `fromCall`. From
+ * this call on, `times` calls fail (default: 1).
  */
 const full = (
   harness: Harness,

@@ -99,7 +99,7 @@ export const deliberateDifferences: ReadonlyArray<DeliberateDifference> = [
   { noProxy: "a.test", url: "http://[fe80::1%25eth0]/" }
 ]
 
-/** Returns the first cell of the row that documents a difference in docs/registries.md. */
+/** Returns the name of a difference. A table row in docs/registries.md begins with this name. */
 export const nameOf = ({ noProxy, url }: DeliberateDifference): string => `NO_PROXY=${noProxy} for ${url}`
 
 const parsed = (text: string) => HttpUrl.parse(utf8AsLatin1(text))

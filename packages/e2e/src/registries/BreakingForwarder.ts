@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { connect, createServer, type Server, type Socket } from "node:net"
 
 /**
- * Starts a TCP forwarder to `target` (`host:port`) on a loopback port. Aborts the first connection that has received
- * more than `after` bytes from `target`, and no later connection. The end of the scope stops the forwarder.
+ * Starts a TCP forwarder to `target` (`host:port`) on a loopback port. The forwarder aborts one connection: the first
+ * that receives more than `after` bytes from `target`. The end of the scope stops the forwarder.
  */
 export const make = Effect.fnUntraced(function* (target: string, after: number) {
   const [host = "", port = ""] = target.split(":")

@@ -21,7 +21,7 @@ const statusOf = (path: string, spec: { readonly token?: string }): object => {
     : { authenticated: false }
 }
 
-/** Responds with 404 to the request for a Secret, with no items to a list, and with no events to a watch. */
+/** Responds as if no objects exist. A request for a Secret gets 404, a list is empty, and a watch has no events. */
 const respondEmpty = (path: string, response: ServerResponse): void => {
   if (path.includes("/secrets/")) return void response.writeHead(404).end("{}")
   response.writeHead(200, { "content-type": "application/json" })

@@ -10,7 +10,7 @@ import { UsageError } from "../config/UsageError.ts"
 export interface OtelVariable<out A> {
   readonly name: string
   readonly accepts: string
-  /** The default value as a text. `read` does not apply it. The callers of `read` do. */
+  /** The text of the default value. `read` does not apply the default value, so each caller of `read` must apply it. */
   readonly default: string
   readonly meaning: string
   /** True if the value may contain a secret. Error messages then omit the value. */

@@ -28,8 +28,8 @@ export class FaultSchedule {
   }
 
   /**
-   * Returns the faults for a request, and reduces the remaining `times` of their entry by one. Returns an empty array
-   * if no entry matches.
+   * Finds the first entry that matches a request, reduces the entry's `remaining` by one, and returns the entry's
+   * faults. Returns an empty array if no entry matches.
    */
   next(operation: ServedOperation, digest: string | undefined, method: string): ReadonlyArray<Fault> {
     const entry = this.#entries.find(

@@ -33,8 +33,9 @@ export interface Timer {
 }
 
 /**
- * Queues reviews, and calls `begin` of each review when it may be sent. The number of reviews in progress is limited in
- * total and per lane. The lane with the fewest reviews in progress goes first.
+ * Queues reviews, and calls `begin` of each review when it may be sent. A lane is a queue for one kind of review (see
+ * {@link Lane}). The number of reviews in progress is limited in total and per lane. The lane with the fewest reviews
+ * in progress goes first.
  *
  * A lane sends its oldest review first. But once the oldest review has waited for `Limits.newestFirstAfter`, the lane
  * sends its newest review first. A new caller then does not wait behind many old reviews whose callers may have left.

@@ -22,8 +22,8 @@ const defaultMaxMemory = 16 * 1024 * 1024
 type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
 
 /**
- * The class of the caches that `make` returns. A wrapper around such a cache is not an instance. For a wrapper, {@link
- * findInMemory} returns undefined, so that the caller calls the wrapper's `open`.
+ * The class of the caches that `make` returns. A wrapper around such a cache has another class. In a wrapper,
+ * `DigestCache.findInMemory` finds nothing. The caller must then use the wrapper's `open`.
  */
 class CacheWithMemory {
   readonly findInMemory: (key: PackageKey) => PackageInMemory | undefined

@@ -20,9 +20,9 @@ const firstSize = 64 * kib
 const fastBudget = 8 * mib
 
 /**
- * Maximum number of bytes in the buffers that all bodies use together. A new buffer has at most the number of bytes
- * that remain, but at least `minSize`. The maximum is larger than {@link fastBudget}, because a body may still use
- * large buffers after its client has become slow.
+ * Limit for the total size of the buffers that all bodies use, in bytes. If a new buffer would exceed the limit, it is
+ * made smaller, but not smaller than `minSize`. The limit is larger than {@link fastBudget}, because a body may still
+ * use large buffers after its client has become slow.
  */
 const maxInUseBytes = 24 * mib
 

@@ -13,7 +13,10 @@ const kernelIntervalMillis = Duration.toMillis("5 seconds")
 
 /** The state of a connection with a write or close in progress. Times are in milliseconds since the epoch. */
 interface Sending {
-  /** The time of the last check that found newly accepted bytes. If there was none, the time of the first check. */
+  /**
+   * The time of the last check that found progress. Progress means that Node has passed bytes to the kernel, or that
+   * the size of the kernel's send queue has changed. If no check has found progress, the time of the first check.
+   */
   since: number
   /** The number of the connection's bytes that Node has passed to the kernel. */
   readonly sent: number

@@ -11,8 +11,8 @@ import type { SpanTemplate } from "./SpanTemplate.ts"
 /** A bounded queue of ended spans in front of an exporter. */
 export interface SpanQueue {
   /**
-   * OpenTelemetry's tracer adds its ended spans to the queue through this processor. It passes them as objects, and not
-   * as bytes like `enqueue`.
+   * The processor for OpenTelemetry's tracer. It adds the tracer's ended spans to the queue. These spans are objects,
+   * whereas `enqueue` adds spans as bytes.
    */
   readonly processor: SpanProcessor
   /**

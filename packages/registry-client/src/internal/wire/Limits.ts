@@ -17,8 +17,8 @@ export const maxResumes = 5
 export const firstResumeDelay = Duration.millis(100)
 export const maxResumeDelay = Duration.seconds(5)
 /**
- * If a connection delivers at least this number of bytes and then breaks, the body is resumed without delay. The next
- * delay is then {@link firstResumeDelay}.
+ * If a connection delivers at least this number of bytes and then breaks, the body is resumed without delay. The delays
+ * before later resumes begin again at {@link firstResumeDelay}.
  */
 export const resumeProgress = 64 * 1024
 /** The maximum delay from a Retry-After field. A longer delay is reduced to this maximum. */
