@@ -72,8 +72,8 @@ export class Authenticator extends Context.Service<
 }
 
 /**
- * The service that `Authenticator.layer` makes. A wrapper that replaces `authenticate` is not an instance of this
- * class. `Authenticator.cachedUser` thus returns none for the wrapper, so that callers use the replaced `authenticate`.
+ * The class of the service that `Authenticator.layer` makes. `Authenticator.cachedUser` returns none for a service of
+ * another class, such as a wrapper. Callers then call the wrapper's `authenticate`.
  */
 class CachingAuthenticator {
   readonly cachedUser: (presented: PresentedCredentials) => Option.Option<User>

@@ -14,7 +14,7 @@ export interface Rollout {
    * limit.
    */
   readonly masterBytesPerSecond: number
-  /** Maximum bytes per second of one download, by a node or by another master. */
+  /** Maximum bytes per second of one download from a master. The receiver is a node or another master. */
   readonly nodeBytesPerSecond: number
   /** Maximum bytes per second from the registry to all masters together. */
   readonly upstreamBytesPerSecond: number

@@ -6,9 +6,9 @@ import type { CacheResult } from "./CacheResult.ts"
 /** Reads the bytes of one response, in order. `E` is the error type of the package's `PackageSource`. */
 export interface PackageReader<E> {
   /**
-   * Copies the next bytes into `into`. Returns the number of copied bytes: at least 1, or 0 at the end. Waits while a
-   * fill in progress has no new bytes. Returns the last bytes only after the whole blob is verified. A reader that
-   * reaches the end has therefore received the correct bytes.
+   * Copies the next bytes into `into`. Returns the number of copied bytes: at least 1, or 0 at the end. If the package
+   * is still being downloaded into the cache, waits for new bytes. Returns the last bytes only after the whole blob is
+   * verified. A reader that reaches the end has therefore received the correct bytes.
    */
   readonly read: (into: Uint8Array) => Effect.Effect<number, E | BodyError>
 }

@@ -56,9 +56,9 @@ const contradiction = (
 }
 
 /**
- * Returns the cluster of the kubeconfig if --kubeconfig is set, else the cluster in which this pod runs. Returns none
- * if there is neither. Also returns none if there are credentials files, but the pod has no service account token.
- * Fails instead of returning none if the settings require an API server.
+ * Returns the cluster of the kubeconfig if --kubeconfig is set, else the cluster in which this pod runs. If credentials
+ * files are set, the pod's cluster is used only if the pod has a service account token. If there is no cluster to use,
+ * returns none, or fails if the settings require an API server.
  */
 export const choose = Effect.fnUntraced(function* (
   settings: Settings,

@@ -128,8 +128,8 @@ export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefus
 }
 
 /**
- * The server responded 429 or 503 to the last possible attempt. There is no further attempt if the Retry-After leaves
- * no time for it. `retryAfter` is in seconds, at most 1 hour.
+ * The server responded 429 or 503, and the client makes no further attempt. The client has then made all allowed
+ * attempts, or the Retry-After would end after the deadline. `retryAfter` is in seconds, at most 1 hour.
  */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
   status: Schema.Int,

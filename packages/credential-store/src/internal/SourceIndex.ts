@@ -84,7 +84,9 @@ export class SourceIndex {
     return this.#serving.size
   }
 
-  /** The number of objects that are invalid or have a `shadowedBy`. */
+  /**
+   * The number of invalid objects plus the number of objects with a {@link Entry.shadowedBy}. An object may be both.
+   */
   get errorCount(): number {
     return this.#invalidCount + this.#shadowedCount
   }

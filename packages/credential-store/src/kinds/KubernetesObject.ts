@@ -9,7 +9,10 @@ import type { ObjectKind, DecodedSource, SourceKey } from "./ObjectKind.ts"
 /** The identity of an object. Contains no part of the object that can be a secret. */
 export interface ObjectIdentity {
   readonly kind: ObjectKind | "Ignored" | "Malformed"
-  /** Different objects of one feed have different ids. */
+  /**
+   * Identifies the object, for example `ModuleSource/a`. If a file or list contains several objects with the same id,
+   * the last one is used.
+   */
   readonly id: string
   /**
    * The object's name in messages, such as `ModuleSource a`. A source that is read from the object has this name as
@@ -132,7 +135,8 @@ const created = (metadata: unknown): unknown =>
   Predicate.isObject(metadata) ? metadata["creationTimestamp"] : metadata
 
 /**
- * Returns the creation time and the values of all fields that `decode` reads. Undefined if the object is not decoded.
+ * Returns the values that {@link contentHashOf} hashes: the creation time, and all fields that `decode` reads.
+ * Undefined if `kind` is `Ignored` or `Malformed`.
  */
 const parts = (object: unknown, kind: ObjectIdentity["kind"]): unknown =>
   Predicate.isObject(object) && typeof kind === "object"

@@ -16,7 +16,7 @@ export interface RegistryAccess {
 
 /** The repository path in the Secret of the cluster's own registry. */
 export const clusterPath = "sys/deckhouse"
-/** The repository path in the ModuleSource. */
+/** The repository path in the ModuleSource that {@link write} writes. */
 export const modulePath = "modules"
 
 /**

@@ -168,8 +168,8 @@ export const otlp = {
 } as const
 
 /**
- * Returns the name of a variable for one signal only. For `traces` and `OTEL_EXPORTER_OTLP_TIMEOUT`, it is
- * `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`.
+ * Returns the name of the variable that takes precedence over the variable `name` for this signal. For `traces` and
+ * `OTEL_EXPORTER_OTLP_TIMEOUT`, it is `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`.
  */
 export const signalVariableName = (signal: Signal, { name }: OtelVariable.OtelVariable<unknown>): string =>
   name.replace("OTEL_EXPORTER_OTLP_", `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_`)

@@ -48,8 +48,8 @@ const textOf = ({ body, fields, lineEnd, method, version }: Request): string =>
   [`${method} /package?digest=${digest} HTTP/${version}`, ...fields, "", body].join(lineEnd)
 
 /**
- * Fuzzes the heads of package requests, and the bytes after each head. registry-packages-proxy must answer further
- * requests.
+ * Fuzzes the heads of package requests, and the bytes after each head. After each request, registry-packages-proxy must
+ * still respond 200 to `/healthz`.
  */
 export const target: Target<Request> = {
   name: "headers",

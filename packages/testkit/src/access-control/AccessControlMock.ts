@@ -11,8 +11,8 @@ const undecided = (review: Undecided["review"]) =>
   new Undecided({ review, reason: new Unreachable({ detail: "set by the test" }) })
 
 /**
- * Provides a mock Authenticator. It accepts exactly these tokens, and client certificates within their validity. If
- * `isReachable` is false (default: true), authentication by token fails with `Undecided`.
+ * Provides a mock Authenticator. The keys of `tokens` are the accepted tokens. A client certificate is accepted within
+ * its validity period. If `isReachable` is false (default: true), authentication by token fails with `Undecided`.
  */
 export const layerAuthenticator = (options: {
   readonly tokens: Readonly<Record<string, User>>

@@ -5,8 +5,8 @@ import * as Limits from "../Limits.ts"
 const maxStaleAgeMillis = Duration.toMillis(Limits.maxStaleAge)
 
 /**
- * The users that were allowed access within the last 90 minutes. `Authorizer` adds them. Decisions about the tokens of
- * other users do not evict the cached decisions about the tokens of these users.
+ * The users that were allowed access within the last 90 minutes. `Authorizer` adds them. `DecisionCache` does not evict
+ * decisions about these users to make room for decisions about other users.
  */
 export class AllowedUsers extends Context.Service<
   AllowedUsers,

@@ -21,8 +21,8 @@ const plural = (count: number, one: string, more: string): string => `${count} $
  * reports them in `warning`. Fails if the text is not empty and has no valid certificate. `field` names the text in
  * messages.
  *
- * `previous` is the `ca` of an earlier result. If `pem` equals `previous`, the result is `previous` without parsing.
- * Parsing is most of the work for an object that changes often.
+ * `previous` is the `ca` of an earlier result. If `pem` equals `previous`, nothing is parsed, and `ca` is `previous`.
+ * This saves most of the work for an object that changes often.
  */
 export const parseCertificates = (
   pem: string | null | undefined,

@@ -18,8 +18,9 @@ export interface ParsedKeyring {
 }
 
 /**
- * A registry source with the credentials for all its paths. {@link forPath} selects the credential for one path. The
- * field `warning` is about the object's docker config and certificates.
+ * A registry source that was read from a Kubernetes object, with the credentials for all its paths. {@link forPath}
+ * selects the credential for one path. The field `warning` is about the docker config and the certificates in the
+ * Kubernetes object.
  */
 export interface StoredSource extends Omit<RegistrySource, "credential">, ParsedKeyring {}
 

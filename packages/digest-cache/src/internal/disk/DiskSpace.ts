@@ -120,8 +120,9 @@ export const make = (options: {
   }).pipe(Effect.uninterruptible)
 
   /**
-   * Reserves disk space for a file of `size` bytes. Returns false if there is not enough space. If necessary, evicts
-   * the least recently used packages that are not open. Evicts nothing if all these packages together are too small.
+   * Reserves disk space for a file of `size` bytes, and returns true. If the free space is too small, first evicts the
+   * least recently used packages that are not open. If the eviction of all these packages would not free enough space,
+   * evicts nothing and returns false.
    */
   const charge = (size: number): Effect.Effect<boolean, PlatformError> =>
     Effect.gen(function* () {

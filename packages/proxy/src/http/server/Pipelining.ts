@@ -70,7 +70,10 @@ class Connection implements Pipeline {
   readonly #waiting: Array<() => void> = []
   /** The number of parsed requests that are not answered yet. The first of them is in progress, the others wait. */
   #unanswered = 0
-  /** The last parsed request. Cleared when the last response closes, if this request has then arrived completely. */
+  /**
+   * The last parsed request. Cleared when all parsed requests are answered, unless the body of this request is still
+   * arriving.
+   */
   #latest: IncomingMessage | undefined
   /** The response in progress. Undefined if there is none. */
   #response: ServerResponse | undefined

@@ -11,8 +11,8 @@ const pairBytes = traceBytes + spanBytes
 const pairs = 32
 
 /**
- * Generates pairs of a random trace id and a random span id. It generates several pairs at once, since generating them
- * one by one would cost more than the rest of the work for an ended span.
+ * Generates pairs of a random trace id and a random span id. Generates several pairs at once, because this costs much
+ * less time than a separate generation of each pair.
  */
 export class RandomIds {
   readonly #bytes = Buffer.allocUnsafeSlow(pairs * pairBytes)

@@ -20,7 +20,7 @@ export interface IdsAndTimes {
 /** The number of bytes reserved for the headers of two protobuf messages. Each header is a tag and a length. */
 const headerRoom = 16
 
-/** The number of bytes for spans in a batch's first buffer. When a buffer is full, a larger one replaces it. */
+/** The space for spans in the first buffer of a batch, in bytes. When a buffer is full, a larger buffer replaces it. */
 const firstSize = 4096
 
 /**

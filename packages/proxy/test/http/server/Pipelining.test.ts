@@ -303,8 +303,8 @@ it.effect("further TLS records that a paused connection has read count as buffer
 )
 
 /**
- * Functions that make a request body. Their names say how the request announces the body. Each returns header fields
- * and the body.
+ * Functions that make the body of a request, and the header fields that announce it. The name of each function says how
+ * the body is announced.
  */
 const bodies = {
   none: () => ({ fields: "", body: "" }),

@@ -6,7 +6,11 @@ import { permanent, type PullFailure } from "../wire/PullFailure.ts"
 
 const backoff = Schedule.exponential("250 millis").pipe(Schedule.jittered)
 
-/** Retries a retryable failure at most `times` times, and only if the delay ends before the deadline. */
+/**
+ * Makes a schedule of retries with the delays `waits`. If a failure has a longer `retryAfter`, this is the delay. The
+ * schedule ends after `times` retries, after a failure that is not retryable, or if the next delay would end after the
+ * deadline.
+ */
 const retryPolicy = <Output>(waits: Schedule.Schedule<Output>, times: number, deadlineMillis: number) =>
   waits.pipe(
     Schedule.setInputType<PullFailure>(),

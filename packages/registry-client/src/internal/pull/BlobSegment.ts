@@ -31,9 +31,9 @@ const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:\d{1,16}|\*)$/i
 
 /**
  * Returns the offset in the blob at which a response begins. Undefined if the response does not contain `position`. If
- * Content-Range is present, the offset comes from it. The range may begin before `position`, or end before the end of
- * the blob. If only Content-Length is present, it shows whether the response is the whole blob or the requested range.
- * If neither field is present, the status shows this. The later verification of the digest detects a wrong offset.
+ * the response has a Content-Range, the offset is the start of this range, which may be before `position`. Otherwise,
+ * the Content-Length shows whether the response is the whole blob or the requested range. If both fields are absent,
+ * the status shows this. A wrong offset is detected later, when the digest is verified.
  */
 const startOf = (
   response: HttpClientResponse.HttpClientResponse,

@@ -11,7 +11,10 @@ const bodyIdleMillis = Duration.toMillis(Limits.bodyIdleTimeout)
 
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
-/** The buffers for the bodies that are opened in this context. An `HttpClient` may ignore these buffers. */
+/**
+ * The buffers into which response bodies are read. If undefined, the bodies are read into new memory. An `HttpClient`
+ * may ignore the buffers.
+ */
 export class CurrentReadBuffers extends Context.Reference<ReadBuffers | undefined>(
   "@registry-packages-proxy/registry-client/CurrentReadBuffers",
   { defaultValue: () => undefined }

@@ -4,7 +4,9 @@ import { Duration } from "effect"
 export const headersTimeout = Duration.seconds(30)
 /** The maximum time to wait for the next bytes of a body. */
 export const bodyIdleTimeout = Duration.seconds(30)
-/** The maximum number of attempts of an operation before its first byte is received, including the first attempt. */
+/**
+ * The maximum number of attempts of an operation, including the first attempt. Does not limit the resumes of a body.
+ */
 export const maxAttempts = 4
 /**
  * The maximum time from the start of an operation until its first byte is received. Includes all attempts. When a body
