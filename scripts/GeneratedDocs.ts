@@ -168,8 +168,8 @@ export const exportMetrics = (source: string): string => {
 }
 
 /**
- * Returns the metrics that a module exports, alone or in arrays and records. Throws if `source` declares more metrics
- * than the module exports.
+ * Returns the metrics that a module exports. Finds metrics in exported arrays and records too. Throws if `source`, the
+ * text of the module, declares more metrics than the module exports.
  */
 export const metricsOf = (
   file: string,

@@ -5,7 +5,8 @@
 export interface ReadBuffers {
   /**
    * Returns a free buffer. The producer of the bytes writes one chunk into the buffer, and passes this chunk to the
-   * reader. The reader can then reuse the buffer. The producer may also drop the buffer without using it.
+   * reader of the blob. When the reader no longer needs the chunk, a later call of `take` may return the same buffer.
+   * The producer may also leave the buffer unused.
    */
   readonly take: () => Uint8Array
 }

@@ -23,8 +23,8 @@ const config = dockerConfig({ host, username: "reader", password })
 const tokens = JSON.stringify({ auths: { "token.example.com": { identitytoken: token, registrytoken: "" } } })
 
 /**
- * The texts that no output may contain: the password, the token, and the base64 of texts with the password or the
- * token.
+ * The texts that no output may contain. They are the password, the token, and the Base64 encodings of texts that
+ * contain the password or the token.
  */
 const secrets = [
   password,

@@ -44,7 +44,7 @@ export interface PodOptions {
 
 /**
  * Returns two effects that send the pod's status to the API server. `report` sends the status only if the state of a
- * container has changed since the last report.
+ * container has changed since the last report. `reportAgain` always sends the status.
  */
 const reporter = Effect.fnUntraced(function* (
   { admin, runtimeValues, awaitNodeConnected, pod }: PodOptions,

@@ -18,7 +18,7 @@ export interface BodyReaderOptions {
   readonly buffers?: ReadBuffers | undefined
 }
 
-/** The number of bytes, over all bodies, after which garbage is collected. Only bytes in new memory are counted. */
+/** The number of bytes that are allocated for chunks of all bodies before garbage is collected. */
 const collectAfter = 8 * 1024 * 1024
 
 let uncollectedBytes = 0

@@ -52,6 +52,6 @@ export const hostileTexts = (options: {
     )
     .map(([make, size]) => make(size))
 
-/** Generates texts with `near`. About one text in 20 is hostile instead. */
+/** Generates texts. About one text in 20 comes from {@link hostileTexts}. The others come from `near`. */
 export const withHostile = (near: fc.Arbitrary<string>, ...options: Parameters<typeof hostileTexts>) =>
   fc.oneof({ weight: 19, arbitrary: near }, { weight: 1, arbitrary: hostileTexts(...options) })

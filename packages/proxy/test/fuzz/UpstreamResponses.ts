@@ -15,8 +15,9 @@ interface ResponseInput {
 }
 
 /**
- * Parses a registry's response, and returns the outcome as text. The text has the status, the way in which the body
- * ended, and the body. Without a response head, the text has the failure. If `isBorrowed`, all chunks share one buffer.
+ * Parses a response of a registry, and returns the result as text. If the response has a valid head, the text contains
+ * the status, the end of the body (`whole` or a failure), and the body. Otherwise the text contains the failure of the
+ * response. If `isBorrowed` is true, the parser receives all chunks in the same buffer.
  */
 const outcomeOf = ({ bytes, method, pieceLength }: ResponseInput, isBorrowed: boolean): string => {
   const socket = new Duplex({

@@ -9,7 +9,8 @@ export interface Circumstances {
   /** True if the disk failed, or another process changed files in the cache directory. */
   readonly disk: boolean
   /**
-   * True if registry-packages-proxy was stopped or killed. After a restart, it may not have read its credentials yet.
+   * True if registry-packages-proxy was stopped or killed, and then started again. It may then respond with 503,
+   * because it has not read its credentials yet.
    */
   readonly restart: boolean
 }

@@ -12,10 +12,7 @@ export const cap = 1_000_000
  */
 export const memory = 6000
 
-/**
- * A package in the test registry. It is made without code of registry-packages-proxy, so that a bug in this code cannot
- * hide itself.
- */
+/** A package in the test registry. The tests compare each response with `image`, `bytes` and `compression`. */
 export interface Package {
   readonly name: string
   readonly image: RegistryImage.RegistryImage

@@ -41,8 +41,8 @@ export interface BearerAuth {
   /** Refuses every POST to the token endpoint with this status. */
   readonly refusePostWith?: number
   /**
-   * Redirects each token request once. `itself` is the listener that received the request. `other` is the blob store
-   * for a request to the registry, and the registry for a request to the blob store.
+   * Redirects each token request once. `itself` redirects to the listener that received the request. `other` redirects
+   * from the registry to the blob store, and from the blob store to the registry.
    */
   readonly redirectTokens?: { readonly status: number; readonly to: "itself" | "other" }
   /**
@@ -82,8 +82,9 @@ interface Token {
 export const tokenServiceName = "testkit-registry"
 
 /**
- * Returns the response that hides the registry from a request without credentials. If the request is allowed, returns
- * undefined. If the request must be checked as usual, returns `challenge`.
+ * Decides about a request by `hideWith` and `ping`. If the result is a response, it refuses the request. If the result
+ * is undefined, the request is allowed. If the result is `challenge`, the caller must check the credentials of the
+ * request.
  */
 const conceal = (
   auth: Exclude<RegistryAuth, { readonly _tag: "None" }>,

@@ -5,8 +5,9 @@ const probeIntervalMillis = Duration.toMillis(Limits.probeInterval)
 const newestFirstAfterMillis = Duration.toMillis(Limits.newestFirstAfter)
 
 /**
- * The purpose of a review: to renew a decision about an allowed user, to decide an access, or to check a token. If
- * lanes have equally many reviews in progress, `renewal` goes first and `token` last.
+ * The purpose of a review. `renewal` renews a decision about an allowed user, `access` decides an access, and `token`
+ * checks a token. {@link ReviewLanes} has a queue for each purpose. If equally many reviews of each purpose are in
+ * progress, the next review is chosen in the order `renewal`, `access`, `token`.
  */
 export type Lane = "renewal" | "access" | "token"
 

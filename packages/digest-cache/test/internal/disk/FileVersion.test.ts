@@ -30,8 +30,8 @@ class FakeFile {
 interface Step {
   readonly after: number
   /**
-   * The number of times that the fiber yields between two accesses to the fake file, if `what` is "compare" or "own
-   * change".
+   * The number of times that the fiber yields before each access to the fake file. Used only if `what` is "compare" or
+   * "own change".
    */
   readonly pace: number
   readonly what: "compare" | "own change" | "write" | "write, time restored" | "unlink"

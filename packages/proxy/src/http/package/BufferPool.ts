@@ -30,8 +30,8 @@ const maxInUseBytes = 24 * mib
 const maxFreeBytes = 4 * mib
 
 /**
- * The time in milliseconds after which a client that accepts no bytes counts as slow. Its body then gets buffers of
- * `minSize`.
+ * The time in milliseconds after which a client that accepts no bytes counts as slow. The response body of a slow
+ * client gets buffers of `minSize` bytes.
  */
 const slowAfterMillis = Duration.toMillis("200 millis")
 

@@ -6,8 +6,8 @@ const { hostname } = process.getBuiltinModule("node:os")
 const { randomUUID } = process.getBuiltinModule("node:crypto")
 
 /**
- * Makes the OpenTelemetry resource of all telemetry, which describes this process. Attributes from the settings take
- * precedence.
+ * Makes the OpenTelemetry resource that describes this process. All telemetry has this resource. Attributes from the
+ * settings take precedence.
  */
 export const make = ({
   resourceAttributes,

@@ -25,9 +25,10 @@ export interface SpanQueue {
 }
 
 /**
- * Makes a queue in front of OpenTelemetry's batch processor. The queue counts dropped spans, since a full batch
- * processor drops spans silently. A span leaves the queue when its export begins. `enqueue` collects spans in a batch
- * of bytes, which a second batch processor exports.
+ * Makes a queue that passes spans to two of OpenTelemetry's batch processors. One processor exports spans that are
+ * objects. The other exports batches of spans that `enqueue` has written as bytes. A span leaves the queue when its
+ * export begins. The queue counts the spans that it drops, since a full batch processor would drop spans without
+ * counting them.
  */
 export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLoss): SpanQueue => {
   const config = batchConfig(batching)

@@ -61,7 +61,7 @@ const find = (bytes: Uint8Array, within: Pick<Field, "value" | "end">, number: n
 export interface SpanTemplate {
   /** The `resource` field of ResourceSpans, with its tag. */
   readonly resource: Uint8Array
-  /** The `scope` field of ScopeSpans, with its tag. */
+  /** The encoded `scope` field of ScopeSpans. It begins with the tag of the field. */
   readonly scope: Uint8Array
   /**
    * The `spans` field of ScopeSpans, with its tag. This field contains one span. The numbers in this template are
