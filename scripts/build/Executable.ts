@@ -20,8 +20,9 @@ export interface ExecutableOptions {
 }
 
 /**
- * A minimal script. Its code cache shows at run time whether V8 accepts the program's code cache, because the same V8
- * with the same flags made both. packages/proxy/src/build/ProgramForm.ts uses this code cache.
+ * A minimal script. The build makes the code caches of this script and of the program with the same V8 and flags, so V8
+ * accepts both or neither. packages/proxy/src/build/ProgramForm.ts loads the code cache of this script to find out
+ * whether V8 accepted the program's code cache.
  */
 const probeScript = "0"
 

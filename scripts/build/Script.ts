@@ -39,8 +39,8 @@ const variables = (clause: string, source: string): string => {
 }
 
 /**
- * Replaces the imports and exports of a module. `exported` receives an object literal of all exports, and returns the
- * statement that replaces the export.
+ * Replaces the import and export statements of a module. `exported` receives the bindings of an export statement as an
+ * object literal, and returns the new statement.
  */
 const plain = (text: string, exported: (object: string) => string): string =>
   text.replaceAll(

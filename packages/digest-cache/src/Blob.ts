@@ -49,8 +49,8 @@ export interface OpenBlob extends BlobReader {
 }
 
 /**
- * A blob that is being written into reserved space. The end of the scope of `BlobStore.reserve` discards the blob
- * unless it was committed.
+ * A blob that is being written into reserved space. If the blob is not committed before the scope of
+ * `BlobStore.reserve` ends, the blob is discarded.
  */
 export interface BlobWriter extends BlobReader {
   /** Appends bytes. Does not use the array after the effect completes. A failed write appends nothing. */

@@ -21,7 +21,10 @@ import { layerOptions, RegistryFixture } from "../src/fixtures/RegistryFixture.t
 /** Limits of polling for changes that registry-packages-proxy must notice within one second. */
 const withinASecond = { times: 100, intervalMillis: 10 }
 
-/** Polls for two minutes, for changes that registry-packages-proxy notices after a backoff of at most one minute. */
+/**
+ * Limits of polling for changes that registry-packages-proxy must notice within two minutes. Its backoff takes at most
+ * one minute.
+ */
 const withinTwoMinutes = { times: 600, intervalMillis: 200 }
 
 const pushed = Effect.fnUntraced(function* (name: string, seed: number, repository: string) {

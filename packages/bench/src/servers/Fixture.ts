@@ -21,7 +21,7 @@ export interface Workload {
   readonly slowReadersBytes: number
   /** Number of rounds of the case `slow-readers`. */
   readonly slowReadersRounds: number
-  /** Bytes that registry-packages-proxy serves before the case `served` measures its memory. */
+  /** The number of bytes that the proxy serves before a case measures the proxy's memory. */
   readonly servedBytes: number
   readonly idleSeconds: number
 }

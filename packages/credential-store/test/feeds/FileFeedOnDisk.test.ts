@@ -14,8 +14,8 @@ const repo = "registry.example.com/modules"
 const yaml = (name: string) => dump(kubernetesList([moduleSource({ name, repo })]))
 
 /**
- * Advances the test clock until `answer` returns `expected`. After each advance, yields to the event loop, which reads
- * the file.
+ * Advances the test clock until {@link answer} returns `expected`. After each advance, waits for `setImmediate`, so
+ * that Node can read the file.
  */
 const until = (expected: string) =>
   Effect.gen(function* () {

@@ -13,8 +13,8 @@ export interface PodRuntimeValues {
    */
   readonly loopbackAddress: string
   /**
-   * The environment variables with the address of the API server, `KUBERNETES_SERVICE_HOST` and
-   * `KUBERNETES_SERVICE_PORT`. The test kubelet adds them to each container.
+   * The environment variables `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`. They contain the host and the
+   * port of the API server. The test kubelet adds them to each container.
    */
   readonly serviceVariables: Readonly<Record<string, string>>
 }

@@ -11,8 +11,8 @@ export interface TestGroup {
    */
   readonly isWaiting?: boolean
   /**
-   * True if the group measures the memory of registry-packages-proxy. The output of registry-packages-proxy is not
-   * collected then, and it sends no telemetry to the run's collector.
+   * True if the group measures the memory of registry-packages-proxy. In such a group, the run does not collect
+   * the output or the telemetry of registry-packages-proxy.
    */
   readonly isMeasuring?: boolean
 }

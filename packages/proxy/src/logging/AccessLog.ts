@@ -1,8 +1,8 @@
 import { type Cause, Context, Effect, Tracer } from "effect"
 
 /**
- * The fields of a request's log line. They contain no secret. The method and a valid digest are the only texts that the
- * client chose.
+ * The fields of a request's log line. They contain no secret. Only `method` and `digest` contain text from the request,
+ * and `digest` is a valid digest.
  */
 export interface AccessEntry {
   readonly method: string

@@ -60,7 +60,7 @@ export type RefusedConnectionReason = (typeof refusedConnectionReasons)[number]
 /** Counts connections that were closed without a response. */
 export const refusedConnections = labelled(refusedConnectionsTotal, { reason: refusedConnectionReasons })
 
-/** The upper boundaries of the buckets of each histogram in seconds, from 1 ms to 10 min. */
+/** The upper boundaries of the buckets of the histograms for requests, in seconds. */
 export const secondsBoundaries = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
 ]

@@ -110,8 +110,8 @@ const revealed = (value: RegistrySource) => ({
 const unknown = "unknown.example.com/modules"
 
 /**
- * Defines the tests that every CredentialStore must pass. `make` returns the layer of the store under test. The layer
- * must be complete only after the store has reached the `state` of the fixture.
+ * Defines the tests that every CredentialStore must pass. `make` returns the layer of the store under test. When the
+ * layer is built, the store must already be in the `state` of the fixture.
  */
 export const suite = (
   name: string,

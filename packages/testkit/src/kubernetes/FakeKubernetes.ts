@@ -124,7 +124,9 @@ export class FakeKubernetes {
     for (const watch of this.watches) watch.write("break")
   }
 
-  /** Sends nothing more on any open watch, not even its end at `timeoutSeconds`. The connections stay open. */
+  /**
+   * Stops sending data on all open watches. These watches do not end at `timeoutSeconds`. The connections stay open.
+   */
   silenceWatches(): void {
     for (const watch of this.watches) watch.isSilent = true
   }

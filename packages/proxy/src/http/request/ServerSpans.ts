@@ -21,7 +21,7 @@ export interface ServerSpans {
   readonly begin: (request: RequestHead, record: RequestRecord) => Tracer.AnySpan | undefined
   /**
    * Adds attributes from the record to the span that `begin` started, and ends this span. Does nothing if `span` is
-   * undefined or is the caller's span.
+   * undefined or is the span that the client sent in `traceparent`.
    */
   readonly end: (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number) => void
   /**

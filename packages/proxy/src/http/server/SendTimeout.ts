@@ -38,8 +38,8 @@ const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writable
 const isInKernel = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
 
 /**
- * Closes a connection that waits to send bytes or to close, and makes no progress for `sendTimeout`. Counts and logs
- * each closed connection. Runs until the scope closes.
+ * Watches the connections of `server` until the scope closes. If a connection has bytes to send, or has begun to close,
+ * and makes no progress for `sendTimeout`, the connection is destroyed. Counts and logs each destroyed connection.
  *
  * A full kernel buffer accepts no bytes from Node until a third of the buffer is free. A slow client could therefore
  * seem to make no progress. So if Node passes no bytes to the kernel, the size of the kernel's send queue is read too.

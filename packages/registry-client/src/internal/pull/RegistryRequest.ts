@@ -46,7 +46,10 @@ const httpRequestFor = (
     })
   )
 
-/** Describes a redirect target. If the target has the registry's host, `host` also includes the scheme. */
+/**
+ * Describes the server of `url`, a redirect target. If `url` and `base` have the same host, the `host` of the result
+ * also contains the scheme of `url`.
+ */
 const redirectTargetOf = (url: HttpUrl, base: HttpUrl): OtherServer => ({
   role: "redirect",
   host: url.host === base.host ? url.origin : url.host
