@@ -53,8 +53,8 @@ export class Authorizer extends Context.Service<
 
 /**
  * The service that `Authorizer.layer` makes. `Authorizer.isAllowedByCache` uses the cache only for instances of this
- * class. For any other service, such as a wrapper, `isAllowedByCache` returns false, so that callers call the
- * `authorize` of that service.
+ * class. For any other service, such as a wrapper, `isAllowedByCache` returns false. The caller must then call
+ * `authorize`.
  */
 class CachingAuthorizer {
   readonly isAllowedByCache: (user: User, rule: ResourceRule) => boolean

@@ -145,7 +145,10 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   }
 }
 
-/** The server responded with a status that no other error of this file describes. 408 and 5xx are retried first. */
+/**
+ * The server responded with a status that no other error of this file describes. Requests that get 408 or
+ * 5xx are retryable.
+ */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("UnexpectedStatus", {
   status: Schema.Int,
   otherServer

@@ -15,7 +15,10 @@ export interface RefusedConnection {
 const unread = "registry-packages-proxy:unread"
 const refused = "registry-packages-proxy:refused"
 
-/** Reports a request that the server answered itself. {@link watch} then calls its `record` with the request. */
+/**
+ * Reports a request that the server answers, but does not pass to the application. {@link watch} then calls `record`
+ * with the request.
+ */
 export const reportUnread = (server: Server, request: UnreadRequest): void =>
   void server.emit(unread, request)
 
