@@ -1,8 +1,8 @@
 /**
  * Serves a fake API server until Ctrl-C. Prints a command that runs registry-packages-proxy with this API server. Also
  * prints curl commands with tokens for the secure port of registry-packages-proxy. A token is the name of a
- * route. Of the routes that require a permission, its user may request only this one. The user of the token `none` may
- * request none of them.
+ * route that requires a permission. The user with this token has only this permission. The user with the token `none`
+ * has no permission.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"

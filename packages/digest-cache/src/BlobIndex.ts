@@ -4,7 +4,8 @@ import type { PackageKey } from "./PackageKey.ts"
 import { Option } from "effect"
 
 /**
- * Returns the map key of a name. This is the manifest digest, or `<index digest>@<platform>` for a package of an index.
+ * Returns the map key for the name of a blob. The key is `manifestDigest`. If the name has a platform, the key is
+ * `<manifestDigest>@<platform>`.
  */
 const keyOf = (name: Pick<BlobName, "manifestDigest" | "platform">): string =>
   Option.match(name.platform, {

@@ -27,7 +27,7 @@ export interface RawDescriptor {
   readonly size?: Scalar | undefined
   /** Undefined if the descriptor names no platform. */
   readonly platform?: DescriptorPlatform | undefined
-  /** True if the descriptor is that of an attestation. BuildKit adds attestations to the index of a build. */
+  /** True if the descriptor describes an attestation. BuildKit adds attestations to the index of a build. */
   readonly isAttestation?: boolean
 }
 

@@ -67,7 +67,10 @@ const normalize = (os: string, architecture: string, variant: string): Parts => 
 
 const format = (parts: Parts): string => parts.filter((part) => part !== "").join("/")
 
-/** A platform as people write it, such as `linux/x86_64` or `Linux/arm64/v8`. It is decoded to Go's names. */
+/**
+ * A platform as people write it, such as `linux/x86_64` or `Linux/arm64/v8`. Decoding returns a {@link Platform}, such
+ * as `linux/amd64` or `linux/arm64`.
+ */
 export const PlatformText = Schema.String.check(Schema.isPattern(written)).pipe(
   Schema.decodeTo(Platform, {
     decode: SchemaGetter.transform((text: string) => {

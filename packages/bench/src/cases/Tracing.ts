@@ -117,8 +117,8 @@ export const largeHits = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   )
 
 /**
- * Compares the download time from this build with and without tracing, and from another build if there is one. One
- * client downloads a large package that is not cached.
+ * Compares the time in which one client downloads a large package that is not cached, with tracing and without tracing.
+ * Also measures another build if `fixture` has an `otherExecutable`.
  */
 export const largeMiss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(

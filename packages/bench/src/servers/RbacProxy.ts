@@ -15,8 +15,8 @@ import * as ProxyProgram from "./ProxyProgram.ts"
 const configFile = fileURLToPath(new URL("../../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
 /**
- * The names of kube-rbac-proxy in the tables of the benchmark. `standIn` is the name of the program that replaces
- * kube-rbac-proxy if it is not in PATH.
+ * The benchmark's tables use one of these names for registry-packages-proxy behind kube-rbac-proxy. They use `real` if
+ * kube-rbac-proxy is in PATH, and `standIn` if a replacement of kube-rbac-proxy was built.
  */
 export const rbacProxyNames = {
   real: "our plain port behind kube-rbac-proxy",

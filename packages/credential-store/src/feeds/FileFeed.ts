@@ -77,7 +77,8 @@ const interpret = Effect.fnUntraced(function* (reading: Reading): Effect.fn.Retu
 })
 
 /**
- * The hash of the last content that the feed processed, and the event to emit until the feed processes other content.
+ * The state of the feed after a poll. `contentHash` is the hash of the last {@link Reading} that the feed processed. If
+ * the next poll finds that the file has not changed or is still changing, the feed emits `unchangedEvent`.
  */
 interface State {
   readonly contentHash: string

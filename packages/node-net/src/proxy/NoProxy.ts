@@ -85,9 +85,9 @@ const isLoopback = (hostname: string, address: Address | undefined): boolean =>
  * Parses the value of NO_PROXY. Returns a function that is true for servers that are reached without a proxy. It is
  * always true for loopback servers. Follows golang.org/x/net/http/httpproxy.
  *
- * Entries are separated by commas. An entry is a name, an IP address, a subnet, or `*` for all servers. A name includes
- * its subdomains. A name after `.` or `*.` means only its subdomains. Names and addresses may have a port. Other
- * entries are skipped.
+ * Entries are separated by commas. An entry is a name, an IP address, a subnet, or `*` for all servers. A name matches
+ * the server with this name and all its subdomains. An entry that begins with `.` or `*.` matches only the subdomains.
+ * Names and addresses may have a port. Other entries are skipped.
  */
 export const parse = (text: string): ((destination: Destination) => boolean) => {
   const entries = text

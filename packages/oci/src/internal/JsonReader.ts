@@ -28,11 +28,11 @@ const literals = ["true", "false", "null"] as const
 
 /**
  * Reads JSON bytes, and decodes only the values that the caller asks for. A hostile text therefore costs time in
- * proportion to its length, and almost no memory. Each method that reads a value reads the next value of the text. It
- * throws {@link NotJson} if this value is not valid JSON.
+ * proportion to its length, and almost no memory. Each method that reads a value reads the next value of the text,
+ * and throws {@link NotJson} if this value is not valid JSON.
  *
  * Like Go's encoding/json, compares keys case-insensitively, and replaces bytes in a string that are not UTF-8. Unlike
- * it, skips a byte order mark.
+ * encoding/json, skips a byte order mark.
  */
 export class JsonReader {
   readonly #bytes: Buffer

@@ -21,7 +21,10 @@ export const textSchema = <To extends Schema.Constraint>(
     })
   )
 
-/** Returns the failure of `parse` from the issue of a `textSchema`. Undefined for any other issue. */
+/**
+ * If the issue comes from a {@link textSchema} whose `parse` failed, returns the failure of `parse`. Otherwise returns
+ * undefined.
+ */
 export const parseFailure = (issue: SchemaIssue.Issue): string | undefined => {
   switch (issue._tag) {
     case "InvalidValue":

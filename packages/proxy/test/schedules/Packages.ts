@@ -8,7 +8,7 @@ export const cap = 1_000_000
 
 /**
  * The maximum total size of the packages in memory, in bytes, with the overhead of each package (see `MemoryTier`).
- * Only the package `tiny` is small enough.
+ * Of the test's packages, only `tiny` is smaller than this maximum.
  */
 export const memory = 6000
 

@@ -14,8 +14,8 @@ export type RegistryAuth =
  */
 export interface Concealment {
   /**
-   * If set, the response to a request without credentials has this status and no challenge. `ping` decides instead for
-   * `/v2/`. Default: such a request gets 401 with a challenge.
+   * If set, the response to a request without credentials has this status and no challenge. A request for `/v2/` is an
+   * exception (see `ping`). Default: the response is 401 with a challenge.
    */
   readonly hideWith?: 401 | 403 | 404
   /**

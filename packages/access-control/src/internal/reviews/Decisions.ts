@@ -23,7 +23,10 @@ interface Options<A> {
   readonly lifetime: (verdict: Option.Option<A>) => Duration.Duration
   /** Returns true if `value`, the result of a positive decision, belongs to a user who was recently allowed access. */
   readonly isAllowedUser: (value: A) => boolean
-  /** The `lane` of a review. If the review renews a decision about an allowed user, its `lane` is `renewal` instead. */
+  /**
+   * If a review renews a decision about an allowed user, its lane is `renewal`. Otherwise, its lane is this
+   * {@link Lane}.
+   */
   readonly lane: Lane
 }
 

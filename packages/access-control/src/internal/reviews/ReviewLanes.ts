@@ -13,7 +13,10 @@ export type Lane = "renewal" | "access" | "token"
 
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 
-/** A review in a lane. It is queued, begun (in progress) or over. */
+/**
+ * A review, with its {@link Lane}. `state` is `queued` while the review waits, and `begun` while the review is in
+ * progress. `state` is `over` if the review has ended or will never begin.
+ */
 export interface ReviewEntry {
   readonly lane: Lane
   /** The time at which the review entered the queue, in milliseconds since the epoch. */

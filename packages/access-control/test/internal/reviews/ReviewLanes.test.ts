@@ -7,8 +7,8 @@ const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
 /**
- * A step of the test. Reviews enter or leave a lane, a review has an outcome, or the clock changes. `which` is the
- * index of a review, modulo the number of reviews.
+ * A step of the test. A step calls `enter`, `leave` or `recordOutcome` of {@link ReviewLanes}, or changes the clock.
+ * `count` is the number of calls. `which` is the index of a review, modulo the number of reviews.
  */
 const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Enter"), lane: Schema.Literals(lanes), count: between(1, 200) }),
@@ -119,8 +119,8 @@ describe("ReviewLanes", () => {
   )
 
   /**
-   * Makes lanes with the maximum number of reviews in progress. In the result, `tokens` are the reviews in the lane
-   * `token`, and `accesses` are the reviews in the lane `access`.
+   * Makes a {@link ReviewLanes} with the maximum number of reviews in progress. In the result, `tokens` are the reviews
+   * whose `lane` is `token`, and `accesses` are the reviews whose `lane` is `access`.
    */
   const makeFull = () => {
     const world = makeWorld()

@@ -46,8 +46,8 @@ const turns = (count: number): Effect.Effect<void> =>
   count === 0 ? Effect.void : Effect.andThen(Effect.yieldNow, turns(count - 1))
 
 /**
- * The result of a comparison. `changedBefore`: true if another program had changed the file when the comparison began.
- * `changedAfter`: true if another program had changed the file when the comparison ended.
+ * The result of a comparison. `changedBefore` is true if another program changed the file before the comparison began.
+ * `changedAfter` is true if another program changed the file before the comparison ended.
  */
 interface Compared {
   readonly sameButUnlinked: boolean

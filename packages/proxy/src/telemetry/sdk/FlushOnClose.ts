@@ -5,8 +5,9 @@ import type { ExportLoss } from "../ExportLoss.ts"
 export const flushTimeout = Duration.seconds(5)
 
 /**
- * Calls `shutdown` when the scope closes, so that the queued items are sent. If that takes longer than `flushTimeout`,
- * counts the `unsettled` items as lost.
+ * Adds a finalizer to the scope. The finalizer calls `shutdown`, which sends the queued items. If `shutdown` takes
+ * longer than {@link flushTimeout}, the finalizer adds `unsettled()`, the number of items whose export has not ended,
+ * to `loss`.
  */
 export const register = (
   shutdown: () => Promise<void>,
