@@ -18,7 +18,7 @@ export const empty: Keyring = new Map()
 
 interface Candidate {
   readonly found: CredentialResult
-  /** True if the entry's key equals the registry's host, without a scheme or path. */
+  /** True if the entry's key is exactly the registry's `host[:port]`. A key with a scheme or a path is not exact. */
   readonly isExact: boolean
   /** The host in the entry's key. It may be a glob. */
   readonly host: string

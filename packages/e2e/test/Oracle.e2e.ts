@@ -31,7 +31,10 @@ class Played extends Context.Service<
   ).pipe(Layer.provideMerge(layerPrograms))
 }
 
-/** Asserts that docs/registries.md has a row that explains the difference, or no row if `difference` is undefined. */
+/**
+ * Asserts that `rows`, from a table in docs/registries.md, have a row for the scenario `name` with this difference and
+ * a reason. If `difference` is undefined, asserts that there is no row for the scenario.
+ */
 const assertDocumented = (options: {
   readonly name: string
   readonly difference: DifferenceTable.Difference | undefined

@@ -30,7 +30,10 @@ export const parse = Effect.fnUntraced(function* (
   })
 })
 
-/** True if the object has an `apiVersion` and a `kind`. A file whose objects all lack these fields is rejected. */
+/**
+ * True if the object has an `apiVersion` and a `kind`, both strings. `parse` rejects a file that has objects, but none
+ * with both fields.
+ */
 const isTyped = (object: unknown): boolean =>
   Predicate.isObject(object) && typeof object["apiVersion"] === "string" && typeof object["kind"] === "string"
 

@@ -18,9 +18,9 @@ export interface FoundSecret {
 export const minFormLength = 8
 
 /**
- * Returns the base64 and base64url encodings of a text that is a part of a longer text. An encoding depends on the
- * position of the text modulo 3, so base64 and base64url have three encodings each. Leaves out characters that also
- * depend on adjacent bytes.
+ * Returns the forms in which a text can appear if a longer text that contains it is encoded in base64 or base64url. The
+ * form depends on the position of the text modulo 3, so there are three forms per encoding. Leaves out the last group
+ * of four characters, and the first group unless the position is 0, because these groups may depend on adjacent bytes.
  */
 const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
   [0, 1, 2].flatMap((skip) => {

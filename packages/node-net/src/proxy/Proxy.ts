@@ -9,7 +9,10 @@ export interface Proxy {
   readonly port: number
   /** The value of the Proxy-Authorization field. Undefined if the proxy's address has no credentials. */
   readonly authorization: Redacted.Redacted | undefined
-  /** The name of the setting with the proxy's address, for messages, such as `HTTPS_PROXY` or `proxy-url`. */
+  /**
+   * The name of the setting that contains the proxy's address, such as `HTTPS_PROXY` or `proxy-url`. Used in error
+   * messages.
+   */
   readonly setting: string
 }
 

@@ -94,7 +94,10 @@ const withoutTlsOnHttp = (cluster: Cluster, server: URL): Cluster => ({
 /** The maximum size of a kubeconfig, in bytes. */
 export const maxSize = 4 * 1024 * 1024
 
-/** Finds the valid entry with this name in a list of a kubeconfig. Undefined if there is none. */
+/**
+ * Returns the first object with this name in a list of a kubeconfig. Undefined if there is none, or if the name is
+ * empty or not a string.
+ */
 const named = (entries: unknown, name: unknown): Readonly<Record<string, unknown>> | undefined =>
   Array.isArray(entries) && typeof name === "string" && name !== ""
     ? entries.find(

@@ -25,8 +25,9 @@ export interface ServerSpans {
    */
   readonly end: (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number) => void
   /**
-   * Records the span of a package request that the fast path has answered, and returns it for the log line.
-   * `startNanos` is the time at which the request arrived, in nanoseconds since the epoch.
+   * Records the span of a package request that the fast path has answered, and returns the span for the log line. If
+   * the program records no spans, returns the caller's span, or undefined if there is none. `startNanos` is the time at
+   * which the request arrived, in nanoseconds since the epoch.
    */
   readonly recordEnded: (
     request: IncomingMessage,

@@ -68,8 +68,8 @@ const responseOf = (socket: Duplex): ServerResponse | undefined => {
 const lingerMillis = 1000
 
 /**
- * Writes a rejection directly to the socket, since Node has no response object for a request that was not read. Reports
- * the request to `Refusals.watch` and closes the connection.
+ * Writes a rejection directly to the socket, because Node has no response object for a request that it could not read,
+ * or for CONNECT. Reports the request to `Refusals.watch` and closes the connection.
  */
 const answer = (
   server: Server,

@@ -18,9 +18,10 @@ interface Received {
 
 /**
  * Closes a connection with pipelined requests if the client has sent no byte for `idleTimeout` and no response is in
- * progress. A response is in progress only until its last byte is in the socket's buffer, even if the client has not
- * read it yet. Bytes that the client accepts do not restart the time, since the kernel of a client that reads nothing
- * still accepts a few bytes now and then. Counts and logs each closed connection. Runs until the scope closes.
+ * progress. A response that is completely in the socket's buffer is no longer in progress, even if the client has not
+ * read it. Only bytes that the client sends restart the timeout. Bytes that it receives do not, because the kernel of a
+ * client that reads nothing still accepts a few bytes now and then. Counts and logs each closed connection. Runs until
+ * the scope closes.
  */
 export const watch = (
   pipelines: ReadonlySet<Pipeline>,

@@ -22,7 +22,10 @@ interface Retried {
    * True if this request has replaced a newly issued token that the registry refused. A request does this at most once.
    */
   readonly freshToken: boolean
-  /** The number of changes of the registry's challenge, at most {@link Limits.maxChallengeChanges}. */
+  /**
+   * The number of retries of this request because the registry's challenge changed, at most {@link
+   * Limits.maxChallengeChanges}. Retries that replace a cached token do not count.
+   */
   readonly challengeChanges: number
 }
 
