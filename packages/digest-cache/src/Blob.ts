@@ -30,8 +30,8 @@ export interface BlobReader {
    */
   readonly read: (into: Uint8Array, position: number) => Effect.Effect<number, BlobStoreError>
   /**
-   * True if no other program has changed the bytes since `BlobStore.open` or `BlobWriter.seal`. Before
-   * `BlobWriter.seal`, changes are not detected. Fails if the store cannot check for changes.
+   * True if no other program has changed the bytes since `BlobStore.open` or, for a `BlobWriter`, since `seal`. Until
+   * `seal`, a writer cannot detect changes, so the result is true. Fails if the store cannot check for changes.
    */
   readonly unchanged: Effect.Effect<boolean, BlobStoreError>
 }

@@ -99,7 +99,10 @@ layer(Played.layer, layerOptions)(
   }
 )
 
-/** Asserts that registry-packages-proxy and httpproxy choose the same route to each URL for each NO_PROXY value. */
+/**
+ * Asserts that registry-packages-proxy and Go's golang.org/x/net/http/httpproxy make the same choice (direct, proxied
+ * or invalid) for each URL in `NoProxy.testedUrls`, with each of these NO_PROXY values.
+ */
 const assertSameRoutes = Effect.fnUntraced(function* (values: ReadonlyArray<string>) {
   const { testedUrls: urls } = NoProxy
   const answers = yield* Oracle.ask(values.map((noProxy) => ({ routes: { noProxy, urls } })))

@@ -14,9 +14,9 @@ export interface SlowReadersOutcome {
   readonly p50: number
   /** Seconds from the start until all fast clients had finished. */
   readonly last: number
-  /** The smallest number of bytes that any slow client had received when the last fast client finished. */
+  /** When the last fast client finished, each slow client had received at least this number of bytes. */
   readonly minSlowBytes: number
-  /** The largest number of bytes that any slow client had received when the last fast client finished. */
+  /** When the last fast client finished, each slow client had received at most this number of bytes. */
   readonly maxSlowBytes: number
 }
 

@@ -14,7 +14,10 @@ export const destinationVariable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
 
 /** The directory and the telemetry collector that a test run uses to collect the output of registry-packages-proxy. */
 interface Destination {
-  /** Directory that contains the collected output, and the list of the secrets that the output must not contain. */
+  /**
+   * Directory with the collected output and with the file `secrets.jsonl`, which lists the secrets to search for in the
+   * output.
+   */
   readonly directory: string
   /** URL of the run's telemetry collector, which receives OTLP over HTTP. */
   readonly endpoint: string

@@ -151,13 +151,10 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
       connect({ ...trusted, ...own }),
     /** Sends an HTTPS request on a new connection, and returns the response. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
-    /**
-     * Changes the TLS material for new connections. Waits until the server uses the new material or has failed to apply
-     * it.
-     */
+    /** Changes the TLS material for new connections, and gives the server time to apply it (see `tick`). */
     renewWith: (change: (now: ListenerMaterial) => ListenerMaterial) =>
       Effect.andThen(SubscriptionRef.update(material, change), tick),
-    /** Replaces the serving certificate or the client authorities, and waits until new connections use them. */
+    /** Replaces the serving certificate or the client authorities, and gives the server time to apply them. */
     renew: (change: { readonly serving?: Certificates.IssuedCertificate; readonly clientCa?: string }) =>
       Effect.gen(function* () {
         yield* SubscriptionRef.update(material, (now): ListenerMaterial => ({

@@ -14,7 +14,7 @@ export interface OddResponse {
   readonly reusesConnection?: boolean
   /** A description of how Go's behaviour differs from `expected`. The text `the same` means that it does not differ. */
   readonly goBehaviour: string
-  /** Like `goBehaviour`, for Node. */
+  /** A description of how Node differs from `expected`. The text `the same` means that it does not differ. */
   readonly nodeBehaviour: string
 }
 

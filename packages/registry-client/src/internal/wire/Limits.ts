@@ -50,7 +50,10 @@ export const maxCountedLayer = 256 * 1024 * 1024
 export const maxDrained = 64 * 1024
 /** The maximum time to drain a discarded body. */
 export const drainTimeout = Duration.seconds(1)
-/** The time for which credentials are not sent again after a 401. */
+/**
+ * The time for which credentials are not sent again after the registry or its token service has finally refused them
+ * with 401.
+ */
 export const coolDownTime = Duration.seconds(10)
 /** The maximum number of entries of each cache, for example of tokens or challenges. */
 export const maxCacheEntries = 1024
