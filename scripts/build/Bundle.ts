@@ -31,8 +31,8 @@ if (Number(process.versions.node.split(".")[0]) < ${minNodeVersion}) {
 const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
 /**
- * Replaces the package `ws` by a module whose classes throw when they are constructed. Effect's HTTP server imports `ws`
- * for WebSocket upgrades, but registry-packages-proxy offers none. `ws` would take 1 MB of resident memory.
+ * Replaces the package `ws` by a module whose classes throw when they are constructed. Effect's HTTP server imports
+ * `ws` for WebSocket upgrades, but registry-packages-proxy offers none. `ws` would take 1 MB of resident memory.
  */
 const noWebSockets: Plugin = {
   name: "no-websockets",
