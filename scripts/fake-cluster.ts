@@ -1,8 +1,8 @@
 /**
  * Serves a fake API server until Ctrl-C. Prints a command that runs registry-packages-proxy with this API server. Also
- * prints curl commands with tokens for the secure port of registry-packages-proxy. A token is the name of a
- * route that requires a permission. The user with this token has only this permission. The user with the token `none`
- * has no permission.
+ * prints curl commands for the secure port of registry-packages-proxy. Each command sends a token. The token is the
+ * name of a route, or `none`. A user whose token is the name of a route has only the permission that this route
+ * requires. The user with the token `none` has no permission.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger } from "effect"

@@ -31,6 +31,9 @@ export const path = (resource: Resource<unknown>, name?: string): string => {
   return `/${parts.map(encodeURIComponent).join("/")}`
 }
 
-/** Returns the name of a resource in messages and RBAC, such as `secrets` or `modulesources.deckhouse.io`. */
+/**
+ * Returns the name of a resource, such as `secrets` or `modulesources.deckhouse.io`. Messages, metrics and spans use
+ * this name.
+ */
 export const groupResource = ({ group, plural }: Resource<unknown>): string =>
   group === "" ? plural : `${plural}.${group}`

@@ -85,7 +85,8 @@ export class SourceIndex {
   }
 
   /**
-   * The number of invalid objects plus the number of objects with a {@link Entry.shadowedBy}. An object may be both.
+   * The number of invalid objects plus the number of objects with a {@link Entry.shadowedBy}. An invalid object with a
+   * `shadowedBy` counts twice.
    */
   get errorCount(): number {
     return this.#invalidCount + this.#shadowedCount

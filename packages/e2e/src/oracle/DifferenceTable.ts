@@ -19,7 +19,10 @@ const headings = {
   httpproxy: "## Where golang.org/x/net's httpproxy differs"
 }
 
-/** A row of a table about differences in docs/registries.md. */
+/**
+ * A row of a table in docs/registries.md. The table lists the differences between registry-packages-proxy and another
+ * client.
+ */
 export interface DifferenceRow extends Difference {
   /**
    * Name of the scenario that the row is about. If it ends with `*`, the row is about all scenarios whose names begin

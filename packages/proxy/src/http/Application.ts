@@ -27,7 +27,7 @@ import * as UnreadRequest from "./request/UnreadRequest.ts"
 type Response = HttpServerResponse.HttpServerResponse
 
 /**
- * The status in logs and metrics of a request whose client disconnects before the response begins. It is never sent.
+ * The status that logs and metrics record if the client disconnects before the response begins. It is never sent.
  */
 const clientClosedRequest = 499
 

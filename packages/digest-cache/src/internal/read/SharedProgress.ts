@@ -131,7 +131,8 @@ export const blobReader = (options: {
 /**
  * Makes a reader of a blob that is still being written or verified. The reader reads from offset `start` (inclusive) to
  * `end` (exclusive). After a failed write, it reads the rest from `continueFrom`, which downloads the rest from
- * upstream. The caller must specify `E`, the error type of the fill, because `SharedProgress` does not have this type.
+ * upstream. `E` must be the error type of the fill. TypeScript cannot check this, because the type of `progress` does
+ * not contain `E`.
  */
 export const progressReader = <E>(options: {
   readonly progress: SharedProgress

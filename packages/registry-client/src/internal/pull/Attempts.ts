@@ -107,9 +107,10 @@ export class ResumeDelays {
 }
 
 /**
- * Waits for the delay, and then runs `attempt` to resume a body at `offset`. Makes at most {@link Limits.maxResumes}
- * attempts. Begins no attempt later than {@link Limits.totalAttemptsTimeout} after the call. `receivedBytes` is the
- * number of bytes that the broken connection delivered.
+ * Waits for the next delay of `delays`, and then runs `attempt` to resume a body at `offset`. Retries retryable
+ * failures. Makes at most {@link Limits.maxResumes} attempts. Begins no attempt later than
+ * {@link Limits.totalAttemptsTimeout} after the call. `receivedBytes` is the number of bytes that the broken connection
+ * delivered.
  */
 export const resume = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
