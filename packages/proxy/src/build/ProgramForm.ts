@@ -19,9 +19,9 @@ export type ProgramForm =
   | "executable, code cache rejected"
 
 /**
- * Returns the form in which this process runs the program. Node reports a rejected code cache before the program can
- * listen for the report. So this function loads the code cache in `probeAsset`, which V8 accepts if and only if it
- * accepted the program's code cache.
+ * Returns the form in which this process runs the program. If V8 rejects the program's code cache, Node reports this
+ * before the program can listen for the report. Therefore, this function loads another code cache, `probeAsset`. V8
+ * accepts that cache if and only if it accepted the program's code cache.
  */
 export const programForm = (): ProgramForm => {
   if (!isSea()) return "script"

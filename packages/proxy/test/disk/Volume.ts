@@ -54,7 +54,7 @@ const makeReal = (root: string): Volume => {
 
 /**
  * Simulates a volume with little space and few inodes. If the volume is full, creating or writing a new cache file
- * fails with ENOSPC. `take` sets the number of bytes that files outside the cache use.
+ * fails with ENOSPC. The result has a function `take`, which sets the number of bytes that files outside the cache use.
  */
 const limited = (fs: FileSystem.FileSystem, root: string, inodes: number) => {
   let taken = 0

@@ -112,8 +112,9 @@ export class Disk {
   }
 
   /**
-   * Returns the file system and the `InodeChanges` for one run of registry-packages-proxy. Calls that can make the
-   * directory larger also measure it. All calls fail once `isDead` returns true.
+   * Returns the file system and the `InodeChanges` for one run of registry-packages-proxy. After each file system
+   * call that can make the cache directory larger, the size of the directory is measured. Once `isDead` returns true,
+   * all calls fail.
    */
   files(
     fs: FileSystem.FileSystem,

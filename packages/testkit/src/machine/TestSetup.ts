@@ -1,5 +1,6 @@
 /**
- * Installs the CountingScheduler for `settle` and the DigestCache suites. Add this module to `setupFiles` of vitest.
+ * Installs the CountingScheduler. Add this module to `setupFiles` of vitest if tests use the DigestCache suites, or the
+ * function `settle` in VirtualTime.ts.
  */
 import { install } from "./CountingScheduler.ts"
 

@@ -51,8 +51,8 @@ export const Route = Schema.Literals(["direct", "proxied", "invalid"])
 export type Route = typeof Route.Type
 
 /**
- * The answer to one question. It contains `sha256`, `credentials` or `routes`, depending on the question, or else
- * `error`.
+ * The answer to one question. It has `sha256` for a `pull` question, `credentials` for a `credentials` question, and
+ * `routes` for a `routes` question. If the program found no answer, it has `error` instead.
  */
 const Answer = Schema.Struct({
   id: Schema.Int,

@@ -30,8 +30,8 @@ const timeoutGrace = Duration.seconds(30)
 const maxSilence = Duration.minutes(3)
 
 /**
- * If the server ends a watch within this many milliseconds and without an event, the next attempt follows after a
- * delay.
+ * The minimum duration of a watch without events, in milliseconds. If the server ends such a watch earlier, the next
+ * watch begins after a delay.
  */
 const minWatchMillis = 10_000
 
@@ -238,8 +238,8 @@ class Watcher<A> {
     })
 
   /**
-   * Counts a malformed line, and logs the first malformed line of a watch. The next attempt reads all objects, and so
-   * finds the change that the line announced.
+   * Counts a malformed line of a watch. Logs only the first malformed line of each watch. The line may contain a
+   * change of an object. Therefore, all objects are read again after the watch has ended.
    */
   readonly #malformed: Effect.Effect<void> = Effect.suspend(() => {
     const isFirst = !this.#session.hadMalformedLines

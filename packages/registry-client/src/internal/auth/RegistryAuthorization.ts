@@ -157,7 +157,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
     )
   })
 
-  /** Returns the next Authorization for a challenge. None if the credential cannot meet the challenge. */
+  /** Returns the Authorization for the next attempt of a request. None if the credential cannot meet `challenge`. */
   const retryFor = Effect.fnUntraced(function* (
     repository: Repository,
     challenge: Option.Option<AuthChallenge.AuthChallenge>,
