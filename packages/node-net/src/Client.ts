@@ -54,8 +54,8 @@ const failingClient = (failure: ConnectionFailure): Client => ({
 })
 
 /**
- * Makes a client. Its connections are closed when the scope closes. If `proxies` fails for the server, every request
- * fails with that failure.
+ * Makes a client. Its connections are closed when the scope closes. If `options.proxies` returns a failure for
+ * `options.server`, every request fails with this failure.
  */
 export const make = (
   connector: Connector,

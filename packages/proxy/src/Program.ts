@@ -43,8 +43,8 @@ export const layerCache = (settings: Settings): Layer.Layer<DigestCache, never, 
     : DigestCache.layer({ directory: settings.cacheDirectory, cap: settings.cacheRetentionSize })
 
 /**
- * The registries and their credentials. Reads the credentials files, watches the API server if there is a cluster, and
- * logs these sources.
+ * Makes a {@link CredentialStore} that reads the credentials files. If there is a cluster, the store also watches
+ * objects in the cluster's API server. Logs the paths of the files and the name of the API server.
  */
 export const layerCredentials = (
   settings: Settings,

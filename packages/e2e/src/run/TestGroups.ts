@@ -6,8 +6,8 @@ export interface TestGroup {
   /** Names of the Go modules in `servers/` that are built for the group. */
   readonly servers: ReadonlyArray<string>
   /**
-   * True if the group mostly waits, for example until a decision expires. Such groups run after all other groups, and
-   * in parallel.
+   * True if the group mostly waits, for example until a decision expires. Such groups run in parallel, after all other
+   * groups have ended.
    */
   readonly isWaiting?: boolean
   /**

@@ -117,7 +117,8 @@ export const intercept = (fs: FileSystem.FileSystem, interceptor: FileIntercepto
 }
 
 /**
- * Returns an InodeChanges that runs `interceptor` around each look-up. The interceptor receives the operation `stat`.
+ * Returns an InodeChanges that runs `interceptor` around each call of `inodeChanges`. The interceptor receives the
+ * operation `stat`.
  */
 export const interceptInodeChanges =
   (inodeChanges: typeof InodeChanges.Service, interceptor: FileInterceptor): typeof InodeChanges.Service =>

@@ -38,9 +38,9 @@ export class FakeKubernetesWatch {
   }
 
   /**
-   * Returns the response body of the watch. The body ends at `endsAt`, in milliseconds since the epoch, or at the step
-   * `end`. If `bookmark` is set, the body contains a bookmark once a minute. While `isSilent` is true, the body gets no
-   * bytes. The body fails if a test breaks the connection.
+   * Returns the response body of the watch. The body ends at `endsAt` (in milliseconds since the epoch), or when a test
+   * calls `write("end")`. The body fails when a test calls `write("break")`. If `bookmark` is set, the body contains a
+   * bookmark once a minute. While `isSilent` is true, the body gets no bytes and does not end at `endsAt`.
    */
   body(options: {
     readonly endsAt: number

@@ -31,8 +31,8 @@ export class DecisionCache<A> {
   readonly #refusals: Decisions<A> = new Map()
 
   /**
-   * `isAllowedUser` returns true if `value` belongs to a user who was recently allowed access. Its result for the same
-   * value may change over time.
+   * `isAllowedUser` receives the value of a decision's `verdict`. It returns true if the decision is about a user who
+   * was recently allowed access. It may return another result for the same value later.
    */
   constructor(isAllowedUser: (value: A) => boolean) {
     this.#isAllowedUser = isAllowedUser

@@ -21,7 +21,10 @@ interface Options<A> {
   readonly queue: ReviewQueue["Service"]
   /** Returns the time for which a new decision is fresh. */
   readonly lifetime: (verdict: Option.Option<A>) => Duration.Duration
-  /** Returns true if `value`, the result of a positive decision, belongs to a user who was recently allowed access. */
+  /**
+   * Receives the value of a decision's `verdict`. Returns true if the decision is about a user who was recently allowed
+   * access.
+   */
   readonly isAllowedUser: (value: A) => boolean
   /**
    * If a review renews a decision about an allowed user, its lane is `renewal`. Otherwise, its lane is this

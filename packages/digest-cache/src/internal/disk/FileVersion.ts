@@ -79,10 +79,12 @@ export class FileVersion {
   }
 
   /**
-   * Runs `act`, which may change the file's `st_ctime`, but not its bytes, inode number or modification time. A rename
-   * is an example. If the file had this version before `act`, it still has this version afterwards. `act` receives true
-   * in this case. Waits while another `change` is in progress. A write by another program during `act` is detected
-   * unless the write restores the modification time.
+   * Runs `act` when no other `change` is in progress. `act` may change the file's `st_ctime`, for example by a rename.
+   * It must not change the file's bytes, inode number or modification time. If the file has this version before `act`,
+   * `act` receives true, and the file still has this version after `act`.
+   *
+   * If another program writes to the file during `act`, `compare` detects this only if the write has changed the file's
+   * size or modification time.
    */
   change<A, E>(
     readFingerprint: CurrentFingerprint,

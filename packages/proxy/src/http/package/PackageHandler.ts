@@ -17,7 +17,7 @@ import { type Problem, toResponse, unsatisfiableRange } from "../request/Problem
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** An effect that always fails. Given to `peek` as `resolve`, it makes `peek` look only into the cache. */
+/** An effect that always fails. If it is the argument `resolve` of `peek`, `peek` sends no request to the registry. */
 const notResolved = Effect.fail("not in the cache")
 
 /** Makes the handler of GET and HEAD on /package. */

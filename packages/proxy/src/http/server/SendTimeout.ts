@@ -34,7 +34,7 @@ const isSending = (socket: Socket): boolean => socket.writableLength > 0 || sock
  */
 const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writableLength
 
-/** True for a TCP connection. A test may use a connection inside the process. */
+/** True for a TCP connection. False for an in-memory connection of a test. */
 const isInKernel = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
 
 /**

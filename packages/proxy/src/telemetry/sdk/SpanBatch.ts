@@ -98,7 +98,7 @@ export class SpanBatch {
 /** Casts a batch to the type that the batch processor accepts. */
 export const asSpan = (batch: SpanBatch): ReadableSpan => batch as unknown as ReadableSpan
 
-/** Returns the batch that an export consists of. Undefined if the export consists of ordinary spans. */
+/** Returns the first element if it is a {@link SpanBatch}. Otherwise returns undefined. */
 export const batchOf = ([first]: ReadonlyArray<ReadableSpan>): SpanBatch | undefined => {
   const item: unknown = first
   return item instanceof SpanBatch ? item : undefined
