@@ -39,7 +39,7 @@ export interface Harness {
    * an operation.
    */
   readonly hooks: { before: FileInterceptor["before"]; after: FileInterceptor["after"] }
-  /** Makes a cache that stores packages in `directory`, or in `options.directory`. */
+  /** Makes a cache. If `options.directory` is set, the cache stores packages there, else in `directory`. */
   readonly live: (options?: Partial<CacheOptions>) => Layer.Layer<DigestCache>
   /**
    * Runs `body` with a new cache that stores packages in `directory`. Then stops the cache, and asserts that no file is

@@ -64,8 +64,8 @@ export const suite = <R extends PrivateRegistry>(
     repositoryOwner === undefined ? "modules" : `${repositoryOwner}/modules`
 
   /**
-   * Writes a credentials file with a ModuleSource of the registry. Replaces an existing file by a rename, so that a
-   * half-written file is never read.
+   * Writes a credentials file with a ModuleSource that describes the registry. Replaces an existing file by a rename,
+   * so that a half-written file is never read.
    */
   const known = Effect.fnUntraced(function* (
     file: string,

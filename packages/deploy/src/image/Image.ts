@@ -11,7 +11,10 @@ export const dockerfile = fileURLToPath(new URL("../../Dockerfile", import.meta.
 export interface SourceVersion {
   readonly version: string
   readonly commit: string
-  /** The time of all files in the images, in seconds since 1970. */
+  /**
+   * The creation time of the images, in seconds since 1970. It is also the modification time of the files that a build
+   * adds to an image.
+   */
   readonly time: number
 }
 

@@ -2,8 +2,8 @@ import { Effect, FileSystem } from "effect"
 import { fileURLToPath } from "node:url"
 
 /**
- * The differing results of registry-packages-proxy (`program`) and of another client. Both are texts for a table in
- * docs/registries.md, such as `served`.
+ * The results of registry-packages-proxy (`program`) and of another client in a scenario in which they differ. Each
+ * result is the text of a table cell in docs/registries.md, such as `served`.
  */
 export interface Difference {
   readonly program: string

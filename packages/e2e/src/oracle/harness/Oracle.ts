@@ -28,7 +28,7 @@ export interface CredentialsQuestion {
   readonly image: string
 }
 
-/** A question about the routes that httpproxy chooses for the URLs, with this value of NO_PROXY. */
+/** Asks which routes httpproxy chooses for `urls` if the variable NO_PROXY has the value `noProxy`. */
 export interface RoutesQuestion {
   readonly noProxy: string
   readonly urls: ReadonlyArray<string>

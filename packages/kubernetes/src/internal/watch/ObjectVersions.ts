@@ -54,8 +54,8 @@ export class ObjectVersions<A> {
 
   /**
    * Processes the first list. The first element of the result has a `Synced` event with all objects that can be
-   * decoded. Then the result has one element without an event for each object of the list. If an object cannot be
-   * decoded, the object's element has `undecodable`.
+   * decoded. It is followed by one element for each object of the list. In these elements, `event` is undefined, and
+   * `undecodable` is set if the object cannot be decoded.
    */
   sync(objects: ReadonlyArray<unknown>): ReadonlyArray<ObjectChange<A>> {
     const changes = objects.map((object) => this.update(object, "list"))

@@ -179,9 +179,10 @@ class Connection implements Pipeline {
   }
 
   /**
-   * True if no further bytes may be parsed now. While the latest request is incomplete, its bytes may be parsed before
-   * earlier requests are answered, because each request must arrive completely before `requestTimeout`. No bytes are
-   * parsed while `maxPipelined` requests are unanswered.
+   * True if the next bytes must wait before they are parsed. All bytes wait while `#isYielding` is true, or while
+   * `maxPipelined` requests are unanswered. Otherwise, the bytes of a new request wait until all earlier requests are
+   * answered. The remaining bytes of an incomplete request do not wait, because each request must arrive completely
+   * before `requestTimeout`.
    */
   #isFull(): boolean {
     if (this.#isYielding || this.#unanswered === 0) return this.#isYielding

@@ -12,8 +12,8 @@ const net = process.getBuiltinModule("node:net")
 const tls = process.getBuiltinModule("node:tls")
 
 /**
- * The two types of Node server, each with the name of a server event. The event passes a new connection to Node's HTTP
- * parser.
+ * The two types of Node server, HTTP (`plain`) and HTTPS (`secure`). Each has the name of the event with which the
+ * server reports a new connection. For HTTPS, the event follows the TLS handshake.
  */
 export const kinds = [
   ["plain", "connection"],

@@ -9,8 +9,8 @@ export const bodyIdleTimeout = Duration.seconds(30)
  */
 export const maxAttempts = 4
 /**
- * The maximum time from the start of an operation until its first byte is received. Includes all attempts. When a body
- * is resumed, no attempt begins later than this time after the start of the resume.
+ * The maximum time from the start of an operation until its first byte is received. Includes all attempts. For a resume
+ * of a body, it is the maximum time from the start of the resume to the start of its last attempt.
  */
 export const totalAttemptsTimeout = Duration.seconds(45)
 /** The maximum number of consecutive resumes that deliver no byte of a body. */
@@ -51,8 +51,8 @@ export const maxDrained = 64 * 1024
 /** The maximum time to drain a discarded body. */
 export const drainTimeout = Duration.seconds(1)
 /**
- * The time for which credentials are not sent again after the registry or its token service has finally refused them
- * with 401.
+ * If the registry or its token service refuses credentials with 401 and no retry is possible, the credentials are
+ * not sent again for this time.
  */
 export const coolDownTime = Duration.seconds(10)
 /** The maximum number of entries of each cache, for example of tokens or challenges. */
