@@ -23,7 +23,7 @@ const sentences = (text: string): readonly [first: string, rest: string] => {
   return [first, rest]
 }
 
-/** Formats an item of the list below a table, wrapped as prose. */
+/** Formats an item of the list below a table, and breaks long lines. Returns no item if all `texts` are empty. */
 const item = (names: ReadonlyArray<string>, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
   const text = texts.filter((each) => each !== "").join(" ")
   return text === "" ? [] : [wrapProse(`- ${names.map(code).join(", ")}: ${text}`)]
@@ -39,7 +39,7 @@ interface Described {
   readonly shown: string
   readonly default: string
   readonly meaning: string
-  /** More text for the list below the table. */
+  /** A sentence about the accepted values, for the list below the table. May be empty. */
   readonly rest: string
 }
 

@@ -45,9 +45,9 @@ const telemetry = "telemetry"
 const sdk = "packages/proxy/src/telemetry/sdk/Sdk.ts"
 
 /**
- * Puts the module `Sdk`, and all modules that only `Sdk` imports, into the telemetry part of the script. For esbuild,
- * the telemetry part is a second entry point that also imports the program. In the program, TelemetryPart.ts replaces
- * `Sdk`, and evaluates the telemetry part on demand.
+ * Puts the module `Sdk`, and all modules that only `Sdk` imports, into the telemetry part of the script. esbuild builds
+ * this part from a separate entry point, which imports the program and `Sdk`. In the program, the module
+ * TelemetryPart.ts replaces `Sdk`. TelemetryPart.ts evaluates the telemetry part on demand.
  */
 const separateTelemetry: Plugin = {
   name: "separate-telemetry",

@@ -32,9 +32,9 @@ const feedEvent =
 
 /**
  * Makes the function that converts an event of a watch to events of the feed. If an optional kind does not exist in the
- * API server, and the feed has not emitted `Synced` yet, the function returns two events. The first is `Synced` without
- * objects. With it, registry-packages-proxy can be ready without the CRD. The second is `Stale`, because the CRD may be
- * added later. While the feed is stale, a request for an unknown repository gets a 503 instead of a 404.
+ * API server, and the feed has not emitted `Synced` yet, the function returns two events. The first event is `Synced`
+ * without objects, so that registry-packages-proxy becomes ready without the CRD. The second event is `Stale`, because
+ * the CRD may be added later. While the feed is stale, a request for an unknown repository gets a 503 instead of a 404.
  */
 const withoutKind =
   (kind: ObjectKind, toFeed: (event: WatchEvent<unknown>) => Feed.FeedEvent) =>

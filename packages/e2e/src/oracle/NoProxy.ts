@@ -42,7 +42,10 @@ const hosts = [
   "[2001:db8:0:1::7]"
 ]
 
-/** The URLs whose routes are compared for each generated value of NO_PROXY. */
+/**
+ * The tested URLs. For each URL and each generated value of NO_PROXY, registry-packages-proxy and Go's httpproxy must
+ * choose the same {@link Route}.
+ */
 export const testedUrls: ReadonlyArray<string> = ["http", "https"].flatMap((scheme) =>
   hosts.flatMap((host) => ["", ":80", ":443", ":8080"].map((port) => `${scheme}://${host}${port}/v2/`))
 )

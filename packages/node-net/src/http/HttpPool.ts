@@ -23,9 +23,9 @@ export interface SendOptions {
 /** Sends requests to one server over a pool of connections. */
 export interface HttpPool {
   /**
-   * Sends a request and returns its response as soon as the head has arrived. If `signal` aborts before the body is
-   * complete, the body is cancelled and its connection is closed. If `signal` aborts before the head has arrived, this
-   * happens when the head arrives. Interrupt the effect to stop the request earlier.
+   * Sends a request and returns its response as soon as the head has arrived. If `signal` aborts while the
+   * body is received, the body is cancelled and its connection is closed. If `signal` aborts before the head has
+   * arrived, the body is cancelled when the head arrives. To stop the request earlier, interrupt the effect.
    *
    * As in Go, an idempotent request is sent again on another connection if its connection was stale. A connection is
    * stale if the pool reused it and the server closed it before the first byte of the response.

@@ -193,11 +193,11 @@ const logsOf = (env: EnvironmentVariables): Read<Option.Option<LogsSettings>> =>
   })
 
 /**
- * Parses OpenTelemetry's standard variables. An empty variable counts as not set. If OTEL_SDK_DISABLED is true, ignores
- * all other variables. Otherwise fails if a variable has an invalid value, even if the variable belongs to a signal
- * that is not exported. A general variable, such as OTEL_EXPORTER_OTLP_TIMEOUT, is not checked if each signal has its
- * own variable, such as OTEL_EXPORTER_OTLP_TRACES_TIMEOUT. An exception is OTEL_EXPORTER_OTLP_ENDPOINT, which is
- * checked. Reads no file.
+ * Parses OpenTelemetry's standard variables. Reads no file. An empty variable counts as not set. If OTEL_SDK_DISABLED
+ * is true, ignores all other variables. Otherwise, fails if a variable has an invalid value, even if the variable
+ * belongs to a signal that is not exported. If each signal has its own variable, such as
+ * OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, the general variable, such as OTEL_EXPORTER_OTLP_TIMEOUT, is not checked. The
+ * general variable OTEL_EXPORTER_OTLP_ENDPOINT is checked in any case.
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */

@@ -119,8 +119,8 @@ describe("ReviewLanes", () => {
   )
 
   /**
-   * Makes a {@link ReviewLanes} with the maximum number of reviews in progress. In the result, `tokens` are the reviews
-   * whose `lane` is `token`, and `accesses` are the reviews whose `lane` is `access`.
+   * Makes a {@link ReviewLanes}, and enters reviews until {@link Limits.maxReviews} reviews are in progress. `tokens`
+   * contains the entered TokenReviews, and `accesses` contains the entered SubjectAccessReviews.
    */
   const makeFull = () => {
     const world = makeWorld()

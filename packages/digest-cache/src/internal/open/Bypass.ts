@@ -24,7 +24,10 @@ export const packageFromBytes = (
   })
 })
 
-/** Opens a package for one response without the cache. Holds back the last bytes until all bytes are verified. */
+/**
+ * Opens a package for one response. Does not use the cache. The last bytes can be read only after all bytes are
+ * verified.
+ */
 export const bypass = <E>(
   source: PackageSource<E>,
   resolved?: PackageDescriptor

@@ -16,8 +16,8 @@ export interface RequestMetrics {
 }
 
 /**
- * A histogram with one set of label values. `name` is the metric's name with these labels in Prometheus' text format,
- * as `Exemplars` uses it.
+ * A histogram with one set of label values. `name` is the metric's name with these labels, in Prometheus' text format.
+ * {@link Exemplars} identifies the histogram by `name`.
  */
 interface Series {
   readonly histogram: Metric.Histogram<number>
