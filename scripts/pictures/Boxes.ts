@@ -92,9 +92,9 @@ const middleOf = ({ height, width, x, y }: Placed): readonly [number, number] =>
 ]
 
 /**
- * Returns a function that computes where an arrow begins (`from`) or ends (`to`): the coordinates, and the side of the
- * box. If several arrows touch the same side of a box, they are spread evenly along it. They are sorted by the
- * positions of the boxes at their other ends.
+ * Returns a function that computes the point where an arrow begins (`from`) or ends (`to`), and the side of the box at
+ * this point. If several arrows touch the same side of a box, they are spread evenly along this side. The arrows are
+ * sorted by the positions of the boxes at their other ends.
  */
 const endsOf = (arrows: ReadonlyArray<Arrow>, placed: ReadonlyMap<string, Placed>) => {
   const ends = arrows.flatMap((arrow) => {

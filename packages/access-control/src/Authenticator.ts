@@ -72,8 +72,9 @@ export class Authenticator extends Context.Service<
 }
 
 /**
- * The class of the service that `Authenticator.layer` makes. `Authenticator.cachedUser` returns none for a service of
- * another class, such as a wrapper. Callers then call the wrapper's `authenticate`.
+ * The class of the service that `Authenticator.layer` makes. `Authenticator.cachedUser` uses the cache only for
+ * instances of this class. For any other service, such as a wrapper, `Authenticator.cachedUser` returns none. The
+ * caller must then call `authenticate`.
  */
 class CachingAuthenticator {
   readonly cachedUser: (presented: PresentedCredentials) => Option.Option<User>

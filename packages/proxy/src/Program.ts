@@ -164,7 +164,10 @@ export const layerServer = <E = never, R = never>(
   ).pipe(Layer.tap((context) => warnOfOpenPort(Context.get(context, HttpServer.HttpServer))))
 }
 
-/** The whole program, with or without a cluster. All its parts share the client of the cluster's API server. */
+/**
+ * The whole program, with or without a cluster. If there is a cluster, all parts of the program share one client for
+ * its API server.
+ */
 export const layerWithCluster = (
   cluster: Option.Option<Cluster.Cluster>,
   settings: Settings,

@@ -60,7 +60,8 @@ export class TlsMaterial extends Context.Service<
   /**
    * Reads the files every second and compares their content. This detects rewrites, renames and symlink swaps. A change
    * takes effect when two readings in a row are equal. If the changed files are invalid, logs a warning and keeps the
-   * previous material. Fails if the files are invalid at start. A self-signed certificate is made at start.
+   * previous material. Fails if the files are invalid at start. If `sources.serving` is `SelfSigned`, makes the
+   * serving certificate once, at start.
    */
   static readonly layer = (
     sources: MaterialSources

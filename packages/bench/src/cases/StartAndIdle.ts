@@ -30,9 +30,9 @@ export interface StartMeasurement {
 }
 
 /**
- * Starts registry-packages-proxy and measures the time until /healthz returns 200. Measures the memory
- * `workload.idleSeconds` seconds later. Fails if the process ends before /healthz returns 200. Stops the process when
- * the scope ends.
+ * Starts registry-packages-proxy and measures the time until /healthz returns 200. Then waits for
+ * `workload.idleSeconds` and measures the memory of the process. Fails if the process ends before /healthz returns 200.
+ * Stops the process when the scope ends.
  */
 export const startOnce = (
   fixture: Fixture,

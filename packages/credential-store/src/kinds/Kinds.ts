@@ -4,9 +4,9 @@ import type { ObjectKind } from "./ObjectKind.ts"
 import * as RegistrySecret from "./RegistrySecret.ts"
 
 /**
- * The kinds of Kubernetes objects that registries are read from. This table determines the watches, the objects read
- * from credentials files, the texts of `/readyz` and of messages, and the permissions in docs/operations.md. A test
- * compares these permissions with those of the Helm chart.
+ * The kinds of Kubernetes objects that contain the addresses and credentials of registries. Objects of these kinds are
+ * watched and are read from credentials files. This array also determines the texts of `/readyz` and of messages, and
+ * the permissions in docs/operations.md. A test compares these permissions with those of the Helm chart.
  */
 export const kinds = [
   ModuleSource.moduleSource,

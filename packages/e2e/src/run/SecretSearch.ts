@@ -18,9 +18,10 @@ export interface FoundSecret {
 export const minFormLength = 8
 
 /**
- * Returns the forms in which a text can appear if a longer text that contains it is encoded in base64 or base64url. The
- * form depends on the position of the text modulo 3, so there are three forms per encoding. Leaves out the last group
- * of four characters, and the first group unless the position is 0, because these groups may depend on adjacent bytes.
+ * Encodes `text` in base64 and base64url, for a search in longer texts with these encodings. The result depends on the
+ * position of `text` in the longer text, modulo 3. Therefore there are three results for each encoding. Each result
+ * omits the last group of four characters, because it may depend on the bytes after `text`. If the position modulo 3 is
+ * not 0, the result also omits the first group, because it depends on the bytes before `text`.
  */
 const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
   [0, 1, 2].flatMap((skip) => {

@@ -15,8 +15,8 @@ const tagOf = (error: unknown): string => {
 }
 
 /**
- * Returns the type of an error for log lines and spans. The type is the tag of the error's innermost `reason`, from a
- * fixed set.
+ * Returns the type of an error for log lines and spans. The type is the tag of the error's innermost `reason`. The set
+ * of these tags is fixed.
  */
 export const errorType = (error: unknown): string => tagOf(error)
 

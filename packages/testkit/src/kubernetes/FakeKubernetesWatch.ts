@@ -2,7 +2,7 @@ import { type KubernetesError, unreachable } from "@registry-packages-proxy/kube
 import { Clock, Effect, Option, Queue, Stream } from "effect"
 import type { ObjectChange } from "./FakeKubernetesStore.ts"
 
-/** An item of a response body: bytes, the end of the body, or a broken connection. */
+/** One step of a response. It sends bytes, ends the body, or breaks the connection. */
 type Step = Uint8Array | "end" | "break"
 
 const bookmarkEvery = 60_000

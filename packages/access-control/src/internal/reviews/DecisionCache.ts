@@ -63,8 +63,8 @@ export class DecisionCache<A> {
 }
 
 /**
- * Adds a decision. If there are then more than `Limits.maxDecisions`, evicts the least recently used decision, and
- * returns it with its key. Otherwise returns undefined.
+ * Adds a decision. If the number of decisions is greater than `Limits.maxDecisions` afterwards, evicts the least
+ * recently used decision and returns it with its key. Otherwise returns undefined.
  */
 const add = <A>(
   decisions: Decisions<A>,

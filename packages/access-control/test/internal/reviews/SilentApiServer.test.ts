@@ -21,8 +21,9 @@ const strangers = (count: number, from = 0) =>
   all(Array.from({ length: count }, (_, n) => tokenResult(`bogus-${from + n}`)))
 
 /**
- * A group of concurrent callers with bogus tokens. If `leaveAfter` is set, they leave after that many milliseconds. The
- * next wave begins `next` milliseconds after this wave begins.
+ * Concurrent authentications with bogus tokens. `strangers` is the number of these authentications. If `leaveAfter` is
+ * set, they are interrupted after `leaveAfter` milliseconds. The next wave begins `next` milliseconds after this wave
+ * begins.
  */
 const Wave = Schema.Struct({
   strangers: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 300 })),

@@ -59,8 +59,8 @@ const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): 
   )
 
 /**
- * Returns the scenario that `choosing` returns. A client chooses the first entry only if it has containerd's rules for
- * platform variants. go-containerregistry does not have these rules.
+ * Calls `choosing` for platforms with variants. Only a client with containerd's rules for variants
+ * chooses the first entry. go-containerregistry does not have these rules.
  */
 const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Scenario =>
   choosing(wanted, offered, "variants: ")

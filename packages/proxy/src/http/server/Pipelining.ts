@@ -236,7 +236,8 @@ export interface Pipelining {
  * may contain the end of the body and the head of the next request. At most `maxPipelined` requests of a connection are
  * unanswered.
  *
- * @param event the event that announces a new connection. Node's HTTP parser must already listen to the socket then.
+ * @param event the event that announces a new connection. Node's HTTP parser must listen to the socket before `attach`
+ *   handles this event.
  */
 export const attach = (
   server: Server,

@@ -112,8 +112,9 @@ const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) =>
 }
 
 /**
- * Makes a function that records ended spans as the SDK's tracer does. It generates ids, applies the sampler, queues the
- * span, and returns its ids. With a serializer, it queues the span's bytes instead of an object.
+ * Makes a function that records ended spans as the SDK's tracer does. The function generates the ids of a span, adds
+ * the span to `queue` if it is sampled, and returns the ids. If `serializer` is set, spans without a trace state are
+ * queued as bytes. All other spans are queued as objects.
  */
 export const make = (options: {
   readonly isSampled: IsSampled

@@ -85,7 +85,7 @@ export const sendOnce = Effect.fnUntraced(function* ({
 
 /**
  * Discards a body. Drains a body of at most {@link Limits.maxDrained} bytes, so that its connection can be reused.
- * Closes the connection of a longer body, or after {@link Limits.drainTimeout}.
+ * Closes the connection if the body is longer, or if draining takes longer than {@link Limits.drainTimeout}.
  */
 export const discard = ({ cancel, response }: UpstreamResponse): Effect.Effect<void> =>
   response.stream.pipe(
