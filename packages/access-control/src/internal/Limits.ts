@@ -52,8 +52,8 @@ export const maxWaiting = 4096
 export const maxQueueTime = Duration.seconds(3)
 
 /**
- * Each `Lane` has a queue of reviews. If the oldest review of a queue has waited for this time, the newest review of
- * this queue is sent first.
+ * Reviews with the same purpose (`Lane` in ReviewLanes.ts) share a queue. If the oldest review of a queue has waited
+ * for this time, the newest review of this queue is sent first.
  */
 export const newestFirstAfter = Duration.seconds(1)
 

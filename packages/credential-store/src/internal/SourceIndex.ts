@@ -328,7 +328,8 @@ export class SourceIndex {
 
   /**
    * Chooses the object that is used for a repository. If no object is valid, chooses the invalid object that `find`
-   * reports. Sets `shadowedBy` of the valid objects, and logs each object whose `shadowedBy` is new.
+   * reports. Sets {@link Entry.shadowedBy} of the valid objects. Logs an object if its `shadowedBy` becomes
+   * another object.
    */
   #decide(key: SourceKey, log: Array<LogEvent>): void {
     const claims = this.#claims.get(key)

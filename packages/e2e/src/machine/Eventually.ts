@@ -40,7 +40,7 @@ export const value = <A, E, R>(
     })
   )
 
-/** Repeats `look` until it returns true. Retries and fails like `value`. */
+/** Repeats `look` until it returns true. The retries and the errors are the same as in {@link value}. */
 export const isTrue = <E, R>(what: string, look: Effect.Effect<boolean, E, R>, attempts?: Attempts) =>
   Effect.asVoid(
     value(

@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function* (
   )
   yield* admin.awaitServed("/apis/deckhouse.io/v1alpha1/modulesources")
 
-  /** Issues a token for an existing service account. By default, the token is valid for one hour. */
+  /** Issues a token for an existing service account. The default lifetime is one hour. */
   const tokenOf = Effect.fnUntraced(function* (
     { name, namespace }: { readonly name: string; readonly namespace: string },
     lifetimeSeconds: number = 3600,

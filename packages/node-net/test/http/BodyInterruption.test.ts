@@ -4,7 +4,7 @@ import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
 import { IncomingBody } from "@registry-packages-proxy/node-net/http/IncomingBody"
 import { Effect, Fiber, References } from "effect"
 
-/** Opens a body. `arrive` delivers bytes to the body, and `pull` takes them as text. */
+/** Opens a body. `arrive` delivers text to the body, and `pull` reads the delivered text. */
 const open = Effect.gen(function* () {
   const body: IncomingBody = new IncomingBody({
     pause: () => {},

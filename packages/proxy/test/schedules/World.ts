@@ -147,8 +147,9 @@ export const make = Effect.gen(function* () {
      */
     healed: Latch.makeUnsafe(false),
     /**
-     * Clients that stop reading wait for one of these latches. A client with `Stall` waits for `resume`, which the step
-     * `Resume` opens and replaces. A client with `Forget` waits for `over`, which is opened after all steps.
+     * The latches on which clients wait after they stop reading. If the client's `ReadBehaviour` is `Stall`, the
+     * client waits for `resume`. The step `Resume` opens and replaces this latch. If the `ReadBehaviour` is `Forget`,
+     * the client waits for `over`. This latch is opened after all steps.
      */
     waits: { resume: Latch.makeUnsafe(false), over: Latch.makeUnsafe(false) }
   }

@@ -82,9 +82,8 @@ interface Token {
 export const tokenServiceName = "testkit-registry"
 
 /**
- * Decides about a request by `hideWith` and `ping`. If the result is a response, it refuses the request. If the result
- * is undefined, the request is allowed. If the result is `challenge`, the caller must check the credentials of the
- * request.
+ * Applies the options of {@link Concealment} to a request. If the options refuse the request, returns the response. If
+ * they allow the request, returns undefined. If the caller must check the request's credentials, returns `challenge`.
  */
 const conceal = (
   auth: Exclude<RegistryAuth, { readonly _tag: "None" }>,

@@ -22,8 +22,8 @@ export type RegistryRedirect =
   /** Redirects every blob request to the URL of the request itself. */
   | { readonly _tag: "Loop" }
   /**
-   * Redirects to `location`, where one character is one byte. If `location` is undefined, the response has no Location
-   * field.
+   * Redirects to `location`. Each character of `location` is sent as one byte. If `location` is undefined, the response
+   * has no Location field.
    */
   | { readonly _tag: "To"; readonly location: string | undefined }
 

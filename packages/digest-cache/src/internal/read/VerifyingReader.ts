@@ -19,9 +19,11 @@ export const mismatchError = (verifier: Pick<DigestVerifier, "digest" | "size" |
  * and verifies the whole blob.
  *
  * If the stream does not begin at the first byte of the blob, `verifier` must already have hashed all earlier bytes.
- * The last bytes before `end` are held back until the whole blob is verified, so the stream is always read to its end.
- * Buffers at most `tailBytes` bytes and the bytes of one pull. `pullFirst` pulls the first bytes, so that a failure is
- * known before the response begins.
+ *
+ * Before the reader returns the last `tailBytes` bytes of the range, it reads the stream to its end and verifies the
+ * whole blob. The reader buffers at most `tailBytes` bytes, plus the chunks that the stream delivers at once.
+ *
+ * `pullFirst` waits for the first chunks of the stream, so that a failure is known before the response begins.
  */
 export const verifyingReader = <E>(options: {
   readonly stream: Stream.Stream<Uint8Array, E>

@@ -274,15 +274,15 @@ class Watcher<A> {
         )
 
   /**
-   * Handles the end of an attempt. Counts the attempt. Clears `#position` if the next attempt must read all objects.
+   * Handles the end of an attempt, and counts it in the metrics. Clears `#position` if the next attempt must read all
+   * objects. A watch is successful if it received an event or lasted for at least `minWatchMillis`.
    *
-   * A watch has worked if it received an event or lasted for `minWatchMillis`.
+   * If the server ended the watch, waits before the next attempt, unless the watch was successful.
    *
-   * If the attempt failed, emits `AttemptFailed`. Does not emit it if the server answered 410, or if the error is
-   * `Unreachable` and the watch has worked.
+   * If the error is `Gone`, waits before the next attempt, unless this is the first `Gone` since the last event.
    *
-   * Waits before the next attempt. Does not wait after the first 410 since the last event, or after the server ended a
-   * watch that has worked.
+   * If there is another error, waits before the next attempt. Also emits `AttemptFailed`, unless the error is
+   * `Unreachable` and the watch was successful.
    */
   readonly #settle = Effect.fnUntraced(
     { self: this },

@@ -12,8 +12,8 @@ export class GracefulShutdown extends Context.Service<
     /** Returns the number of package requests in progress. */
     readonly inProgress: () => number
     /**
-     * Runs `effect`, and counts the request as a package request in progress meanwhile. `drain` waits until the
-     * request's response is sent or the client disconnects.
+     * Runs `effect`. Until `effect` ends, `inProgress` counts the request. `drain` waits until `effect` has ended, and
+     * until the response is sent or the client disconnects.
      */
     readonly track: <A, E, R>(
       request: HttpServerRequest.HttpServerRequest,

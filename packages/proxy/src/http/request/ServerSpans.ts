@@ -11,11 +11,11 @@ const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 export type RequestHead = Pick<IncomingMessage, "headers" | "socket"> &
   Partial<Pick<IncomingMessage, "httpVersion" | "method">>
 
-/** Creates the server spans of requests. The caller's span is the span that the client sent in `traceparent`. */
+/** Creates the server spans of requests. The client's span is the span that the client sent in `traceparent`. */
 export interface ServerSpans {
   /**
-   * Starts the span of a request. Its parent is the caller's span, if the request has a valid `traceparent`. Returns
-   * undefined for a probe. If the program records no spans, returns the caller's span, so that the log line has its
+   * Starts the span of a request. Its parent is the client's span, if the request has a valid `traceparent`. Returns
+   * undefined for a probe. If the program records no spans, returns the client's span, so that the log line has its
    * ids.
    */
   readonly begin: (request: RequestHead, record: RequestRecord) => Tracer.AnySpan | undefined
@@ -26,7 +26,7 @@ export interface ServerSpans {
   readonly end: (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number) => void
   /**
    * Records the span of a package request that the fast path has answered, and returns the span for the log line. If
-   * the program records no spans, returns the caller's span, or undefined if there is none. `startNanos` is the time at
+   * the program records no spans, returns the client's span, or undefined if there is none. `startNanos` is the time at
    * which the request arrived, in nanoseconds since the epoch.
    */
   readonly recordEnded: (

@@ -48,7 +48,7 @@ export const start = Effect.fnUntraced(function* (
     socket.on("error", () => {})
   })
   server.on("clientError", (_error, socket) => socket.destroy())
-  /** The requests that the test has not taken with `turn` yet, oldest first. */
+  /** The requests that `turn` has not returned yet, oldest first. */
   const turns = yield* Queue.unbounded<Exchange>()
   setUp(server, event)((exchange) => void Queue.offerUnsafe(turns, exchange))
   yield* Effect.acquireRelease(
