@@ -25,7 +25,7 @@ export const makeReviews = () =>
     rights: new Map([[alice.name, [format(packagesRule)]]])
   })
 
-/** Returns the rules that the mock reviews allow to the user `name`. */
+/** Returns the access rules that the user `name` has in the mock reviews. Empty if the user has none. */
 export const rightsOf = (name: string, { state }: ReturnType<typeof makeReviews>): ReadonlyArray<string> =>
   state.rights.get(name) ?? []
 

@@ -7,7 +7,8 @@ import { kinds } from "../kinds/Kinds.ts"
  */
 export type FeedEvent =
   /**
-   * All objects that the file or API server has now. An earlier object of the feed that is missing here was deleted.
+   * All objects that the file or API server has now. If `objects` no longer contains an object, the object was
+   * deleted.
    */
   | { readonly _tag: "Synced"; readonly objects: ReadonlyArray<unknown> }
   /** An object was added or changed. */

@@ -27,8 +27,8 @@ interface Entry {
   /** The error of the last delivered version of the object. Undefined if that version is valid. */
   invalid: InvalidObject | undefined
   /**
-   * The object that is used instead of this object. It names the same repository, and its feed has the same
-   * `precedence` as the feed of this object. Undefined if there is no such object.
+   * Another object that names the same repository and is used instead of this object. Undefined if there is no such
+   * object. Both objects come from feeds with the same `precedence`.
    */
   shadowedBy: Entry | undefined
 }

@@ -72,8 +72,8 @@ export const skipReason = `neither ${Kinds.joinWithOr(
 )}`
 
 /**
- * Identifies an object. `position` is the object's index in its feed, and replaces the name if the object has no valid
- * name.
+ * Identifies an object. If the object has no valid name, `position` replaces the name. `position` is the object's index
+ * in the array that contains the object, or 0 for a single object.
  */
 export const identify = (object: unknown, position: number): ObjectIdentity => {
   const envelope = decodeEnvelope(object)

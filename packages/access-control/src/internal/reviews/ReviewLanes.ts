@@ -5,9 +5,10 @@ const probeIntervalMillis = Duration.toMillis(Limits.probeInterval)
 const newestFirstAfterMillis = Duration.toMillis(Limits.newestFirstAfter)
 
 /**
- * The purpose of a review. `renewal` renews a decision about an allowed user, `access` decides an access, and `token`
- * checks a token. {@link ReviewLanes} has a queue for each purpose. If equally many reviews of each purpose are in
- * progress, the next review is chosen in the order `renewal`, `access`, `token`.
+ * The purpose of a review. `renewal` renews a decision about an allowed user, `access` decides whether a user has
+ * access, and `token` checks a token. {@link ReviewLanes} has a queue for each purpose. The purpose with the fewest
+ * reviews in progress goes first. If two purposes have equally many, `renewal` goes before `access`, and `access`
+ * before `token`.
  */
 export type Lane = "renewal" | "access" | "token"
 

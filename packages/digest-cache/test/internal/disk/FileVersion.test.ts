@@ -57,8 +57,9 @@ interface Compared {
 }
 
 /**
- * Runs the steps concurrently. Returns the results of all comparisons, and `excused`. `excused` is true if a step
- * "write, time restored" happened during a step "own change". `FileVersion` cannot detect such a write.
+ * Runs the steps concurrently. Returns the results of all comparisons in `compared`. `excused` is true if another
+ * program wrote to the file and restored its modification time while the cache itself changed the file. `FileVersion`
+ * cannot detect such a write.
  */
 const run = (all: ReadonlyArray<Step>) =>
   Effect.gen(function* () {

@@ -3,19 +3,20 @@ import { Clock, Duration, Effect, type Scope } from "effect"
 const kib = 1024
 const mib = 1024 * kib
 
-/** Maximum size of a buffer, in bytes. Used if a body's client is fast and few bodies are in progress. */
+/** Maximum size of a buffer, in bytes. Reached only if the client is fast and few packages are sent at a time. */
 const maxSize = mib
 
-/** Minimum size of a buffer, in bytes. Used if a body's client is slow or many bodies are in progress. */
+/** Minimum size of a buffer, in bytes. Used if the client is slow, or if many packages are sent at a time. */
 const minSize = 16 * kib
 
 /** Maximum size of a body's first buffer, in bytes. The maximum doubles with each further buffer, up to `maxSize`. */
 const firstSize = 64 * kib
 
 /**
- * The memory budget of all bodies with fast clients together, in bytes. If there are `n` such bodies, each buffer has
- * at most `fastBudget / (2 * n)` bytes, but at least `minSize`. Each body may use two buffers at a time. If `n` is 1 or
- * 2, it may use four buffers, because `maxSize` is then the smaller limit.
+ * The memory budget, in bytes, that all bodies with fast clients share. If there are `n` such bodies, each of their
+ * buffers has at most `fastBudget / (2 * n)` bytes, but at least `minSize`. If `n` is 1 or 2, each body may use four
+ * buffers at a time, because four buffers of `maxSize` per body do not exceed the budget. If `n` is larger, each body
+ * may use two buffers at a time.
  */
 const fastBudget = 8 * mib
 

@@ -20,8 +20,8 @@ const invalidTokenStatuses: ReadonlySet<number> = new Set([400, 401, 403])
 
 /**
  * Makes the function that gets a token for a server that the registry redirects to. The function requests the token
- * without the registry's credentials. It returns none if the response does not require a token, or if the server has
- * already refused a new token. It fails with `LoginElsewhere` if the token service requires a login.
+ * without credentials. It returns none if the server's last response requires no token, or if the server has already
+ * refused a new token. It fails with `LoginElsewhere` if the token service refuses to issue a token.
  */
 export const make = (tokens: Tokens) =>
   Effect.fnUntraced(function* (
