@@ -10,8 +10,8 @@ export interface Rollout {
   /** The size of each package, in bytes. */
   readonly packageBytes: ReadonlyArray<number>
   /**
-   * Maximum bytes per second that one master sends. Either its network or the encryption in one process sets this
-   * limit.
+   * Maximum bytes per second that one master sends. The limit is that of its network, or the speed at which one process
+   * of registry-packages-proxy encrypts.
    */
   readonly masterBytesPerSecond: number
   /** Maximum bytes per second of one download from a master. The receiver is a node or another master. */

@@ -14,7 +14,7 @@ export type WatchEvent<A> =
   | { readonly _tag: "Added"; readonly object: A }
   | { readonly _tag: "Modified"; readonly object: A }
   | { readonly _tag: "Deleted"; readonly key: ObjectKey }
-  /** The API server responds. A watch has begun, or the server has sent a bookmark. */
+  /** A sign that the API server still responds: a watch has begun, or the server has sent a bookmark. */
   | { readonly _tag: "UpToDate" }
   /** An attempt to list or watch failed. The next attempt follows after a delay. */
   | { readonly _tag: "AttemptFailed"; readonly error: KubernetesError }

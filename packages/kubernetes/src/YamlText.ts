@@ -49,7 +49,10 @@ const separators: ReadonlySet<number> = new Set(
   ["\n", "\r", ",", "[", "{"].map((character) => character.charCodeAt(0))
 )
 
-/** The codes of characters that begin an item, a key or a value if blanks surround them (YAML 1.2, section 8.2). */
+/**
+ * Character codes of the indicators `-`, `?` and `:`. An indicator between blanks begins an item, a key or a value
+ * (YAML 1.2, section 8.2).
+ */
 const indicators: ReadonlySet<number> = new Set(["-", "?", ":"].map((character) => character.charCodeAt(0)))
 
 /** True if the code is white space or NaN. `charCodeAt` returns NaN before the start and after the end of the text. */

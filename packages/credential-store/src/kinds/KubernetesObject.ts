@@ -15,8 +15,8 @@ export interface ObjectIdentity {
    */
   readonly id: string
   /**
-   * The object's name in messages, such as `ModuleSource a`. A source that is read from the object has this name as
-   * `sourceObject`.
+   * The object's name in messages, such as `ModuleSource a`. It is also the value of `sourceObject` in each
+   * `RegistrySource` that is decoded from the object.
    */
   readonly displayName: string
   /** `metadata.creationTimestamp` in milliseconds since the epoch. Minus infinity if there is none. */

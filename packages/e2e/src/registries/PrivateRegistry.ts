@@ -14,7 +14,7 @@ export interface PrivateRegistry {
   readonly ca: string
   /** The credentials that the registry accepts before `changePassword`. */
   readonly credentials: HostCredentials
-  /** Name of the user, if each repository name must begin with it. Otherwise undefined. */
+  /** The user name with which each repository name must begin. Undefined if the registry has no such rule. */
   readonly repositoryOwner?: string
   /** True if the registry ignores Range headers and always sends the whole blob. */
   readonly ignoresRanges?: boolean

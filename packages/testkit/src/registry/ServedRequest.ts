@@ -12,7 +12,10 @@ export interface ServedRequest {
   readonly authorization: string | undefined
   readonly range: string | undefined
   readonly body: string
-  /** The time at which the registry responds, after a `DelayHeaders` fault. In milliseconds since the epoch. */
+  /**
+   * The time at which the registry responds, in milliseconds since the epoch. Includes the delay of a `DelayHeaders`
+   * fault.
+   */
   readonly respondedAt: number
 }
 

@@ -231,10 +231,10 @@ export interface Pipelining {
 }
 
 /**
- * Makes a server handle the requests of each connection one after another. A request is parsed after the previous
- * request is answered. If the previous request has a body, the next request may be parsed earlier, because one chunk
- * may contain the end of the body and the head of the next request. At most `maxPipelined` requests of a connection are
- * unanswered.
+ * Makes a server handle the requests of each connection one after another. Normally, a request is parsed after the
+ * previous request is answered. But one chunk may contain the end of a request's body and the heads of further requests.
+ * Then these requests are parsed early, and wait. At most `maxPipelined` requests of a connection are parsed and not yet
+ * answered.
  *
  * @param event the event that announces a new connection. Node's HTTP parser must listen to the socket before `attach`
  *   handles this event.

@@ -67,10 +67,10 @@ const trustEachAuthority = (server: Server, { clientAuthorities }: ListenerMater
 export interface SecureServer {
   readonly server: Server
   /**
-   * Uses new material for new connections. TLS sessions of old connections cannot be resumed, so the new authorities
-   * verify the certificate of every new connection. If the authorities have changed, an old connection with an accepted
-   * certificate closes after the response in progress. All other connections continue. If TLS cannot use the material,
-   * throws and changes nothing.
+   * Uses new material for new connections. A new connection cannot resume the TLS session of an old connection, so its
+   * client certificate is verified with the new authorities. If the authorities have changed, each old connection whose
+   * client certificate was accepted closes after its response in progress. All other old connections continue. If TLS
+   * cannot use the material, throws and changes nothing.
    */
   readonly setMaterial: (material: ListenerMaterial) => void
   /**

@@ -22,7 +22,7 @@ interface Sending {
   readonly sent: number
   /** The number of the connection's bytes in the kernel's send queue. Undefined if unknown. */
   queued: number | undefined
-  /** The time at which `queued` was read. */
+  /** The time of the last measurement of `queued`. */
   queuedAt: number
 }
 

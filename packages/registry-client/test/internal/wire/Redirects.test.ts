@@ -20,7 +20,10 @@ const challenge: FakeUpstream.FakeResponse = {
   headers: { "www-authenticate": 'Basic realm="r"' }
 }
 
-/** Makes a registry that requires a password and redirects blobs to `location`. All other URLs serve the blob. */
+/**
+ * Makes a registry that requires a password. It redirects each request below `/v2/` to `location`. A request for any
+ * other URL gets the bytes of the blob.
+ */
 const redirecting = (location: string, status = 307) =>
   FakeUpstream.make(({ headers, url }) => {
     if (!url.includes("/v2/")) return { status: 200, body: bytes }
