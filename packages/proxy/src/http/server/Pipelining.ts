@@ -232,9 +232,9 @@ export interface Pipelining {
 
 /**
  * Makes a server handle the requests of each connection one after another. Normally, a request is parsed after the
- * previous request is answered. But one chunk may contain the end of a request's body and the heads of further requests.
- * Then these requests are parsed early, and wait. At most `maxPipelined` requests of a connection are parsed and not yet
- * answered.
+ * previous request is answered. But one chunk may contain the end of a request's body and the heads of further
+ * requests. Then these requests are parsed early, and wait. At most `maxPipelined` requests of a connection are parsed
+ * and not yet answered.
  *
  * @param event the event that announces a new connection. Node's HTTP parser must listen to the socket before `attach`
  *   handles this event.
