@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { cpuSeconds, endedChildrenSeconds, resetPeak, peakMiB } from "../servers/ProcessTree.ts"
 import type { Comparison, Row } from "../report/Report.ts"
 import type { MeasuredServer } from "../servers/MeasuredServer.ts"
-import { median, type Percentiles, spread } from "../report/Statistics.ts"
+import { combineRounds, median, type Percentiles, spread } from "../report/Statistics.ts"
 
 /** The measurements of one server in one round. `value` has the unit of the comparison. */
 export interface Sample {
@@ -76,10 +76,7 @@ export const compareServers = (options: {
           ratio: value.median / first,
           cpuPerGb: cpu / (bytes / gb),
           peakRss: sum(pidsOf(server).map(peakMiB)),
-          firstByte: {
-            p50: median(firstBytes.map(({ p50 }) => p50)),
-            p99: Math.max(...firstBytes.map(({ p99 }) => p99))
-          }
+          firstByte: combineRounds(firstBytes)
         }
       ]
     })

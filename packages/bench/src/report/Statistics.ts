@@ -28,6 +28,12 @@ export const percentiles = (times: ReadonlyArray<number>): Percentiles => ({
   p99: percentile(times, 0.99)
 })
 
+/** Combines the percentiles of several rounds: the median of their p50, and the largest p99. */
+export const combineRounds = (rounds: ReadonlyArray<Percentiles>): Percentiles => ({
+  p50: median(rounds.map(({ p50 }) => p50)),
+  p99: Math.max(...rounds.map(({ p99 }) => p99))
+})
+
 export const median = (values: ReadonlyArray<number>): number => percentile(values, 0.5)
 
 export const spread = (values: ReadonlyArray<number>): Spread => ({
